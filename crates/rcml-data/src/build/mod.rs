@@ -1,0 +1,1 @@
+//! Builders of datasets in the neutral format.

@@ -1,0 +1,126 @@
+//! A folder of items, relations and edges.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Edge, Item, Problem, Relation, Result};
+
+/// A dataset of the neutral format, in memory. Images stay on disk.
+#[derive(Debug, Clone, Default)]
+pub struct Dataset {
+    /// The folder that image paths are relative to.
+    pub root: PathBuf,
+    /// What `dataset.toml` says.
+    pub info: DatasetInfo,
+    /// Items; an edge names them by index.
+    pub items: Vec<Item>,
+    /// Relations; an edge names them by index.
+    pub relations: Vec<Relation>,
+    /// Edges, as written: a symmetric edge usually stands once.
+    pub edges: Vec<Edge>,
+}
+
+/// `dataset.toml`: what the tables do not say. Everything is optional.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DatasetInfo {
+    /// Name for reports; the folder's name where it is missing.
+    pub name: Option<String>,
+    /// Licence of the data.
+    pub licence: Option<String>,
+    /// Where the data come from.
+    pub source: Option<String>,
+    /// Who must be named, in the words that the licence asks for.
+    pub attribution: Option<String>,
+    /// Further modalities by name: `[modalities.audio] file = "audio.npy"`.
+    pub modalities: BTreeMap<String, ModalityInfo>,
+}
+
+/// A feature modality: rows of one array file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModalityInfo {
+    /// `.npy` or `.safetensors` file, relative to the folder.
+    pub file: String,
+    /// Name of the tensor in a `.safetensors` file with more than one.
+    #[serde(default)]
+    pub tensor: Option<String>,
+    /// Expected shape `[N, D]` or `[N, T, D]`; checked against the file where it is given.
+    #[serde(default)]
+    pub shape: Option<Vec<usize>>,
+    /// What kind of thing it is, for people ("audio embedding").
+    #[serde(default)]
+    pub kind: Option<String>,
+}
+
+/// A feature modality's values, row-major f32.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureArray {
+    /// `[N, D]` or `[N, T, D]`.
+    pub shape: Vec<usize>,
+    /// `shape.iter().product()` values.
+    pub values: Vec<f32>,
+}
+
+impl Dataset {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// ALL problems found in the tables, each with file and line; or an I/O error. Images are not opened here
+    /// (their presence is checked): see [`Dataset::check`] and [`crate::ImageStore`].
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self> {
+        crate::format::read(dir.as_ref())
+    }
+
+    /// Reads a folder and decodes every image as well; returns all problems. Empty: the folder is clean.
+    ///
+    /// # Errors
+    /// Only where the file system itself fails; everything wrong with the input is in the list.
+    pub fn check(dir: impl AsRef<Path>) -> Result<Vec<Problem>> {
+        crate::format::check(dir.as_ref())
+    }
+
+    /// Writes the tables (`items.jsonl`, `relations.jsonl`, `edges.jsonl`, `dataset.toml`) into `dir`, each to a
+    /// temporary name first. Images and arrays are the caller's.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, dir: impl AsRef<Path>) -> Result<()> {
+        crate::format::write(self, dir.as_ref())
+    }
+
+    /// The name for reports.
+    pub fn name(&self) -> String {
+        self.info.name.clone().unwrap_or_else(|| {
+            self.root.file_name().map_or_else(|| "dataset".into(), |n| n.to_string_lossy().into_owned())
+        })
+    }
+
+    /// Modalities that at least one item has: `image`, `text`, then feature modalities by name.
+    pub fn modalities(&self) -> Vec<String> {
+        let raw = ["image", "text"].into_iter().map(String::from);
+        raw.chain(self.info.modalities.keys().cloned())
+            .filter(|m| self.items.iter().any(|item| item.has(m)))
+            .collect()
+    }
+
+    /// Item id -> index.
+    pub fn item_index(&self) -> HashMap<&str, u32> {
+        self.items.iter().enumerate().map(|(i, item)| (item.id.as_str(), i as u32)).collect()
+    }
+
+    /// Relation id -> index.
+    pub fn relation_index(&self) -> HashMap<&str, u32> {
+        self.relations.iter().enumerate().map(|(i, r)| (r.id.as_str(), i as u32)).collect()
+    }
+
+    /// Reads the array of a feature modality.
+    ///
+    /// # Errors
+    /// A modality that `dataset.toml` does not declare, a missing or malformed file, a shape other than declared.
+    pub fn features(&self, modality: &str) -> Result<FeatureArray> {
+        crate::format::read_features(self, modality)
+    }
+}

@@ -1,0 +1,118 @@
+//! Pictures as an encoder wants them.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Result};
+
+/// How a picture becomes a square of the encoder's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResizeMode {
+    /// Shorter side to the size, then the centre is cut out (CLIP).
+    Crop,
+    /// Longer side to the size, the rest filled with the background: nothing is cut off.
+    #[default]
+    Pad,
+    /// Both sides to the size, whatever the aspect ratio (SigLIP).
+    Squash,
+}
+
+/// What happens to an image that cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnCorrupt {
+    /// The run stops and lists them all.
+    #[default]
+    Refuse,
+    /// The item lacks the image modality, and the problem is reported.
+    Skip,
+}
+
+/// The preprocessing of an image encoder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ImageConfig {
+    /// Width and height in pixels.
+    pub size: usize,
+    /// How the aspect ratio is dealt with.
+    pub resize: ResizeMode,
+    /// Colour behind transparent pixels and around padded pictures, 0-255.
+    pub background: [u8; 3],
+    /// Subtracted per channel, after scaling to 0-1.
+    pub mean: [f32; 3],
+    /// Divided by per channel.
+    pub std: [f32; 3],
+    /// What happens to corrupt images.
+    pub on_corrupt: OnCorrupt,
+    /// Decoded pictures kept in memory, in MiB; beyond it they are decoded again when needed.
+    pub cache_mib: usize,
+}
+
+impl Default for ImageConfig {
+    fn default() -> Self {
+        Self {
+            size: 64,
+            resize: ResizeMode::Pad,
+            background: [255; 3],
+            mean: [0.5; 3],
+            std: [0.5; 3],
+            on_corrupt: OnCorrupt::Refuse,
+            cache_mib: 2048,
+        }
+    }
+}
+
+/// An image that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageProblem {
+    /// Index of the item.
+    pub item: u32,
+    /// Path of the file.
+    pub path: PathBuf,
+    /// What the decoder said.
+    pub message: String,
+}
+
+/// Preprocessed pictures of a batch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImageBatch {
+    /// `[B, 3, S, S]`, row-major, normalised; zeros where the item has no picture.
+    pub pixels: Vec<f32>,
+    /// Whether each of the B items has a picture.
+    pub present: Vec<bool>,
+}
+
+/// The pictures of a dataset, decoded in parallel and kept as bytes.
+#[derive(Debug)]
+pub struct ImageStore {}
+
+impl ImageStore {
+    /// Prepares the pictures of `items` (dataset indices): decodes them in parallel, as far as the cache reaches.
+    /// `progress` is called with the number of pictures done, from several threads.
+    ///
+    /// # Errors
+    /// Under [`OnCorrupt::Refuse`], all pictures that cannot be decoded.
+    pub fn open(_dataset: &Dataset, _items: &[u32], _config: ImageConfig, _progress: &(dyn Fn(usize) + Sync)) -> Result<Self> {
+        unimplemented!()
+    }
+
+    /// Pictures that were skipped.
+    pub fn problems(&self) -> &[ImageProblem] {
+        unimplemented!()
+    }
+
+    /// Preprocessed pictures of items (dataset indices, any order, repeats allowed).
+    ///
+    /// # Errors
+    /// A picture beyond the cache that has become unreadable, under [`OnCorrupt::Refuse`].
+    pub fn batch(&self, _items: &[u32]) -> Result<ImageBatch> {
+        unimplemented!()
+    }
+
+    /// Whether an item has a usable picture.
+    pub fn has(&self, _item: u32) -> bool {
+        unimplemented!()
+    }
+}

@@ -1,0 +1,44 @@
+//! Items, modalities and a graph of relations between items, read from files people can write, and turned into
+//! relation-grouped training batches. No tensor library is needed to use this crate.
+//!
+//! The nouns: an [`Item`] has a text, an image and any number of feature arrays; a [`Relation`] is described in natural
+//! language; an [`Edge`] says that a relation holds between two items; a [`Dataset`] is a folder of the three. A
+//! [`RelationGraph`] answers "who is related to whom, how" quickly; [`Splits`] say what may be trained on; a
+//! [`RelationSampler`] draws batches of a few relations with several pairs each.
+//!
+//! ```
+//! use rcml_data::{Edge, Relation, RelationGraph};
+//!
+//! let relations = [Relation::new("same-room", "is used in the same room as").symmetric(true)];
+//! let edges = [Edge::new(0, 0, 1), Edge::new(0, 1, 2)];
+//! let graph = RelationGraph::new(3, &relations, &edges);
+//! assert_eq!(graph.targets(0, 1), &[0, 2]);
+//! assert!(graph.contains(0, 2, 1) && !graph.contains(0, 0, 2));
+//! ```
+#![warn(missing_docs)]
+
+pub mod build;
+mod dataset;
+mod error;
+pub mod format;
+mod graph;
+mod image;
+mod item;
+mod leakage;
+mod prefetch;
+mod relation;
+mod sampler;
+mod split;
+mod stats;
+
+pub use self::image::{ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, ResizeMode};
+pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
+pub use error::{Error, Problem, Result};
+pub use graph::RelationGraph;
+pub use item::Item;
+pub use leakage::{TrainingRecord, check_leakage};
+pub use prefetch::Prefetch;
+pub use relation::{Edge, Relation, Role};
+pub use sampler::{BatchRelation, RelationBatch, RelationSampler, SamplerConfig};
+pub use split::{Split, SplitConfig, SplitStrategy, Splits};
+pub use stats::DatasetStats;
