@@ -101,9 +101,7 @@ impl Dataset {
     /// Modalities that at least one item has: `image`, `text`, then feature modalities by name.
     pub fn modalities(&self) -> Vec<String> {
         let raw = ["image", "text"].into_iter().map(String::from);
-        raw.chain(self.info.modalities.keys().cloned())
-            .filter(|m| self.items.iter().any(|item| item.has(m)))
-            .collect()
+        raw.chain(self.info.modalities.keys().cloned()).filter(|m| self.items.iter().any(|item| item.has(m))).collect()
     }
 
     /// Item id -> index.

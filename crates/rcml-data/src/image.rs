@@ -1,10 +1,16 @@
 //! Pictures as an encoder wants them.
 
+mod decode;
+mod resize;
+mod store;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Result};
+use crate::{Error, Result};
+
+pub use store::ImageStore;
 
 /// How a picture becomes a square of the encoder's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,6 +70,22 @@ impl Default for ImageConfig {
     }
 }
 
+impl ImageConfig {
+    /// Rejects settings that no picture could satisfy.
+    pub(crate) fn validate(&self) -> Result<()> {
+        if !(1..=4096).contains(&self.size) {
+            return Err(Error::input(format!("image.size: expected 1 to 4096 pixels, found {}", self.size)));
+        }
+        if let Some(mean) = self.mean.iter().find(|v| !v.is_finite()) {
+            return Err(Error::input(format!("image.mean: expected finite numbers, found {mean}")));
+        }
+        if let Some(std) = self.std.iter().find(|v| !v.is_finite() || **v <= 0.0) {
+            return Err(Error::input(format!("image.std: expected numbers above 0, found {std}")));
+        }
+        Ok(())
+    }
+}
+
 /// An image that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageProblem {
@@ -82,37 +104,4 @@ pub struct ImageBatch {
     pub pixels: Vec<f32>,
     /// Whether each of the B items has a picture.
     pub present: Vec<bool>,
-}
-
-/// The pictures of a dataset, decoded in parallel and kept as bytes.
-#[derive(Debug)]
-pub struct ImageStore {}
-
-impl ImageStore {
-    /// Prepares the pictures of `items` (dataset indices): decodes them in parallel, as far as the cache reaches.
-    /// `progress` is called with the number of pictures done, from several threads.
-    ///
-    /// # Errors
-    /// Under [`OnCorrupt::Refuse`], all pictures that cannot be decoded.
-    pub fn open(_dataset: &Dataset, _items: &[u32], _config: ImageConfig, _progress: &(dyn Fn(usize) + Sync)) -> Result<Self> {
-        unimplemented!()
-    }
-
-    /// Pictures that were skipped.
-    pub fn problems(&self) -> &[ImageProblem] {
-        unimplemented!()
-    }
-
-    /// Preprocessed pictures of items (dataset indices, any order, repeats allowed).
-    ///
-    /// # Errors
-    /// A picture beyond the cache that has become unreadable, under [`OnCorrupt::Refuse`].
-    pub fn batch(&self, _items: &[u32]) -> Result<ImageBatch> {
-        unimplemented!()
-    }
-
-    /// Whether an item has a usable picture.
-    pub fn has(&self, _item: u32) -> bool {
-        unimplemented!()
-    }
 }

@@ -1,0 +1,151 @@
+//! A file becomes opaque RGB.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+
+/// Longest side that is decoded. Beyond it no real photograph lies, only files made to exhaust memory.
+const MAX_SIDE: u32 = 32_768;
+
+/// Bytes that one decoded picture may take: a 64-megapixel photograph passes, a decompression bomb does not.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Decodes a file by its content, whatever its ending, turns it upright and lays it on `background`.
+///
+/// # Errors
+/// What the decoder or the file system said, without the path.
+pub(super) fn decode(path: &Path, background: [u8; 3]) -> Result<RgbImage, String> {
+    let picture = catch_unwind(AssertUnwindSafe(|| read(path)))
+        .unwrap_or_else(|_| Err("the decoder failed on this file".to_owned()))?;
+    Ok(flatten(picture, background))
+}
+
+fn read(path: &Path) -> Result<DynamicImage, String> {
+    let file = File::open(path).map_err(|e| e.to_string())?;
+    if file.metadata().is_ok_and(|m| m.is_dir()) {
+        return Err("expected an image file, found a folder".into());
+    }
+    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| e.to_string())?;
+    if reader.format().is_none() {
+        return Err("not a PNG, JPEG, WebP, GIF or BMP image".into());
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE);
+    limits.max_image_height = Some(MAX_SIDE);
+    limits.max_alloc = Some(MAX_BYTES);
+    reader.limits(limits);
+    let mut decoder = reader.into_decoder().map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err("the image has no pixels".into());
+    }
+    if decoder.total_bytes() > MAX_BYTES {
+        return Err(format!("{width} x {height} pixels: more than the {} MiB that are decoded", MAX_BYTES >> 20));
+    }
+    // A picture without legible orientation is shown as it is: the pixels are still good.
+    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
+}
+
+/// Blending comes before resizing, so that the colour hidden in transparent pixels cannot bleed over an edge.
+fn flatten(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    let picture = picture.into_rgba8();
+    let mut rgb = RgbImage::new(picture.width(), picture.height());
+    for (to, from) in rgb.pixels_mut().zip(picture.pixels()) {
+        let alpha = u32::from(from[3]);
+        for c in 0..3 {
+            let blended = u32::from(from[c]) * alpha + u32::from(background[c]) * (255 - alpha);
+            to[c] = ((blended + 127) / 255) as u8;
+        }
+    }
+    rgb
+}
+
+#[cfg(test)]
+mod tests {
+    use image::{GrayImage, Luma, Rgba, RgbaImage};
+
+    use super::*;
+
+    fn saved(picture: &DynamicImage, name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(name);
+        picture.save_with_format(&path, image::ImageFormat::Png).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn transparency_shows_the_background() {
+        let mut picture = RgbaImage::from_pixel(3, 1, Rgba([200, 0, 0, 255]));
+        picture.put_pixel(1, 0, Rgba([200, 0, 0, 0]));
+        picture.put_pixel(2, 0, Rgba([255, 255, 255, 128]));
+        let (_dir, path) = saved(&picture.into(), "a.png");
+        let rgb = decode(&path, [0, 100, 0]).unwrap();
+        assert_eq!(rgb.as_raw(), &[200, 0, 0, 0, 100, 0, 128, 178, 128]);
+    }
+
+    #[test]
+    fn grey_becomes_three_equal_channels_whatever_the_ending() {
+        let (_dir, path) = saved(&GrayImage::from_pixel(2, 2, Luma([77])).into(), "really-a-png.jpg");
+        assert!(decode(&path, [0; 3]).unwrap().as_raw().iter().all(|v| *v == 77));
+    }
+
+    #[test]
+    fn orientation_is_applied() {
+        // A JPEG with an EXIF block that asks for a quarter turn (orientation 6).
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("turned.jpg");
+        RgbImage::from_fn(32, 16, |x, _| image::Rgb(if x < 16 { [255, 0, 0] } else { [0, 0, 255] }))
+            .save(&path)
+            .unwrap();
+        let plain = std::fs::read(&path).unwrap();
+        let mut exif = b"\xff\xe1\x00\x22Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0".to_vec();
+        exif.extend_from_slice(&[0; 4]);
+        assert_eq!(exif.len(), 2 + 0x22);
+        std::fs::write(&path, [&plain[..2], &exif, &plain[2..]].concat()).unwrap();
+        let rgb = decode(&path, [0; 3]).unwrap();
+        assert_eq!(rgb.dimensions(), (16, 32));
+        assert!(rgb.get_pixel(8, 2)[0] > 200 && rgb.get_pixel(8, 29)[2] > 200);
+    }
+
+    #[test]
+    fn a_bomb_is_refused_by_its_header() {
+        // 30,000 x 30,000 in a 70-byte PNG: the header alone must be enough to refuse it.
+        let (_dir, path) = saved(&GrayImage::new(1, 1).into(), "bomb.png");
+        let mut bytes = std::fs::read(&path).unwrap();
+        bytes[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
+        let crc = crc(&bytes[12..29]);
+        bytes[29..33].copy_from_slice(&crc.to_be_bytes());
+        std::fs::write(&path, bytes).unwrap();
+        let message = decode(&path, [0; 3]).unwrap_err();
+        assert!(message.contains("limit") || message.contains("more than"), "{message}");
+    }
+
+    fn crc(bytes: &[u8]) -> u32 {
+        !bytes.iter().fold(!0, |crc, b| {
+            (0..8).fold(crc ^ u32::from(*b), |c, _| if c & 1 == 1 { (c >> 1) ^ 0xedb8_8320 } else { c >> 1 })
+        })
+    }
+
+    #[test]
+    fn what_is_no_picture_is_an_error() {
+        let (dir, path) = saved(&GrayImage::from_fn(40, 40, |x, y| Luma([(x * y * 7) as u8])).into(), "a.png");
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(decode(&path, [0; 3]).is_err(), "truncated");
+        std::fs::write(&path, b"").unwrap();
+        assert!(decode(&path, [0; 3]).is_err(), "empty");
+        std::fs::write(&path, b"hello, I am a text").unwrap();
+        assert!(decode(&path, [0; 3]).unwrap_err().contains("not a PNG"));
+        assert!(decode(dir.path(), [0; 3]).is_err(), "folder");
+        assert!(decode(&dir.path().join("missing.png"), [0; 3]).is_err(), "missing");
+    }
+}
