@@ -124,8 +124,11 @@ impl RelationSampler {
             let phrasing = rng.random_range(0..self.phrasings.get(relation as usize).map_or(1, |&n| n as u32)) as usize;
             let mut entry = BatchRelation { relation, phrasing, ..BatchRelation::default() };
             for (row, &item) in rows.items.iter().enumerate() {
-                let targets = self.graph.targets(relation, item);
-                let positives = rows.among(targets, &related[row]);
+                // Most rows of a sparse graph are related to no other: they need no search.
+                if related[row].is_empty() {
+                    continue;
+                }
+                let positives = rows.among(self.graph.targets(relation, item), &related[row]);
                 if !positives.is_empty() {
                     entry.anchors.push(row as u32);
                     entry.positives.push(positives);
