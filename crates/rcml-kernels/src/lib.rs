@@ -1,1 +1,27 @@
-//! .
+//! Devices and numeric kernels of relation-conditioned learning, each with a portable form made of Burn operations.
+//!
+//! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
+//! per relation without ever projecting them; [`row_logsumexp`] and [`l2_normalize`] are what contrastive losses are made
+//! of. This is the only crate of the workspace that names a backend.
+//!
+//! ```
+//! use burn::tensor::Tensor;
+//! use rcml_kernels::{device, relation_pool};
+//!
+//! let device = device::parse("cpu").unwrap();
+//! // one item with two tokens, one relation whose query singles out the second token
+//! let tokens = Tensor::<3>::from_floats([[[1.0, 0.0], [0.0, 1.0]]], &device);
+//! let query = Tensor::<3>::from_floats([[[0.0, 50.0]]], &device);
+//! let pooled = relation_pool(tokens, None, query);
+//! assert_eq!(pooled.dims(), [1, 1, 1, 2]);
+//! assert!(pooled.try_into_vec_as::<f32>().unwrap()[1] > 0.999);
+//! ```
+
+pub mod device;
+mod logsumexp;
+mod normalize;
+mod relation_pool;
+
+pub use logsumexp::row_logsumexp;
+pub use normalize::l2_normalize;
+pub use relation_pool::relation_pool;

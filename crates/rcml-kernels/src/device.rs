@@ -1,0 +1,115 @@
+//! The one place where a device's name becomes a device.
+
+use burn::tensor::Device;
+
+/// A device name that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("device {name:?}: {reason}; this program knows {}", known().join(", "))]
+pub struct DeviceError {
+    name: String,
+    reason: String,
+}
+
+/// Names that this build accepts.
+pub fn known() -> Vec<&'static str> {
+    let mut names = vec!["auto", "cpu", "flex"];
+    if cfg!(feature = "ndarray") {
+        names.push("ndarray");
+    }
+    if cfg!(feature = "wgpu") {
+        names.push("wgpu");
+    }
+    if cfg!(feature = "cuda") {
+        names.extend(["cuda", "cuda:N"]);
+    }
+    names
+}
+
+/// A device by name: `auto` (the best this build has hardware for), `cpu` / `flex`, `ndarray`, `wgpu`, `cuda`, `cuda:1`.
+///
+/// # Errors
+/// A name that is unknown, or whose backend this build leaves out, or (`cuda:9`) that the machine does not have.
+pub fn parse(name: &str) -> Result<Device, DeviceError> {
+    let fail = |reason: &str| DeviceError { name: name.into(), reason: reason.into() };
+    match name {
+        "auto" => Ok(auto()),
+        "cpu" | "flex" => Ok(Device::flex()),
+        "ndarray" => ndarray().ok_or_else(|| fail("this build leaves the feature `ndarray` out")),
+        "wgpu" => wgpu().ok_or_else(|| fail("this build leaves the feature `wgpu` out, or no adapter was found")),
+        _ => match name.strip_prefix("cuda") {
+            Some(rest) => {
+                let index = match rest.strip_prefix(':') {
+                    Some(number) => number.parse().map_err(|_| fail("expected a number after `cuda:`"))?,
+                    None if rest.is_empty() => 0,
+                    None => return Err(fail("unknown name")),
+                };
+                cuda(index).ok_or_else(|| fail("this build leaves the feature `cuda` out, or there is no such GPU"))
+            }
+            None => Err(fail("unknown name")),
+        },
+    }
+}
+
+/// The devices that tests run on: `RCML_TEST_DEVICES=flex,ndarray,wgpu`, or every CPU backend of this build.
+///
+/// # Panics
+/// If the variable names a device that this build or machine lacks: a test that was asked for must not be skipped.
+#[doc(hidden)]
+#[allow(clippy::panic, reason = "for tests only")]
+pub fn test_devices() -> Vec<(String, Device)> {
+    let names = std::env::var("RCML_TEST_DEVICES")
+        .unwrap_or_else(|_| if cfg!(feature = "ndarray") { "flex,ndarray".into() } else { "flex".into() });
+    let device = |name: &str| parse(name).unwrap_or_else(|error| panic!("RCML_TEST_DEVICES: {error}"));
+    names.split(',').map(|name| (name.to_string(), device(name))).collect()
+}
+
+fn auto() -> Device {
+    cuda(0).or_else(wgpu).unwrap_or_else(Device::flex)
+}
+
+#[cfg(feature = "ndarray")]
+#[allow(deprecated, reason = "kept as an independent CPU implementation to test against")]
+fn ndarray() -> Option<Device> {
+    Some(Device::ndarray())
+}
+#[cfg(not(feature = "ndarray"))]
+fn ndarray() -> Option<Device> {
+    None
+}
+
+#[cfg(feature = "wgpu")]
+fn wgpu() -> Option<Device> {
+    use burn::tensor::{DeviceKind, DeviceType};
+    let found = !Device::enumerate(DeviceType::Wgpu).into_vec().is_empty();
+    found.then(|| Device::wgpu(DeviceKind::DefaultDevice))
+}
+#[cfg(not(feature = "wgpu"))]
+fn wgpu() -> Option<Device> {
+    None
+}
+
+#[cfg(feature = "cuda")]
+fn cuda(index: usize) -> Option<Device> {
+    use burn::tensor::DeviceType;
+    // Without a driver an operation on a CUDA device panics; listing the devices does not.
+    let found = Device::enumerate(DeviceType::Cuda).into_vec().len();
+    (index < found).then(|| Device::cuda(index))
+}
+#[cfg(not(feature = "cuda"))]
+fn cuda(_index: usize) -> Option<Device> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert!(parse("cpu").is_ok() && parse("auto").is_ok());
+        for bad in ["gpu", "cuda:x", "cudax", ""] {
+            let message = parse(bad).unwrap_err().to_string();
+            assert!(message.contains(&format!("{bad:?}")) && message.contains("cpu"), "{message}");
+        }
+    }
+}

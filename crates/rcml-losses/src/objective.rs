@@ -1,0 +1,198 @@
+//! The weighted sum of terms between and within modalities.
+
+use burn::tensor::Tensor;
+use rcml_kernels::l2_normalize;
+
+use crate::{Denominator, ObjectiveConfig, PairTargets, info_nce};
+
+/// One modality of the batch's items, embedded under each relation of the batch.
+#[derive(Debug, Clone)]
+pub struct ConditionedModality {
+    /// Name, for the log.
+    pub name: String,
+    /// Anchors' embeddings under their relation, `[U, A, D]`, unit rows.
+    pub anchors: Tensor<3>,
+    /// Every item's embedding under each ANCHOR relation, `[U, B, D]`, unit rows.
+    pub candidates: Tensor<3>,
+    /// Which of the B items have the modality; empty = all.
+    pub present: Vec<bool>,
+}
+
+/// One term of the loss, kept apart for the log and for naming the culprit when a value is not finite.
+#[derive(Debug, Clone)]
+pub struct Term {
+    /// For example `related/text>image`.
+    pub name: String,
+    /// Its weight in the sum.
+    pub weight: f64,
+    /// Its value, `[1]`.
+    pub value: Tensor<1>,
+}
+
+/// Composes terms by an [`ObjectiveConfig`].
+#[derive(Debug, Clone)]
+pub struct Objective {
+    config: ObjectiveConfig,
+}
+
+impl Objective {
+    /// An objective.
+    pub fn new(config: ObjectiveConfig) -> Self {
+        Self { config }
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ObjectiveConfig {
+        &self.config
+    }
+
+    /// Terms over related pairs: between modalities, within each, and between fused embeddings.
+    ///
+    /// `scale` is 1 / temperature, `[1]`. Terms without a positive are left out.
+    pub fn related(&self, modalities: &[ConditionedModality], targets: &PairTargets, scale: &Tensor<1>) -> Vec<Term> {
+        let config = &self.config;
+        let ordered_pairs = (modalities.len() * modalities.len().saturating_sub(1)).max(1) as f64;
+        let mut terms = Vec::new();
+        for x in modalities {
+            for y in modalities {
+                let same = x.name == y.name;
+                let weight = config.related * if same { config.intra } else { config.inter / ordered_pairs };
+                terms.extend(self.term("related", x, y, weight, targets, scale));
+            }
+        }
+        // With one modality the fused embedding is that modality.
+        if config.fused > 0.0 && modalities.len() > 1 {
+            let fused = fuse(modalities, targets);
+            terms.extend(self.term("related", &fused, &fused, config.related * config.fused, targets, scale));
+        }
+        terms
+    }
+
+    /// Terms between the modalities of one item under the generic relation: `targets` is [`PairTargets::same_item`], possibly
+    /// with known relatives taken out. Within one modality an item is trivially like itself, so there is no such term.
+    pub fn same_item(&self, modalities: &[ConditionedModality], targets: &PairTargets, scale: &Tensor<1>) -> Vec<Term> {
+        let ordered_pairs = (modalities.len() * modalities.len().saturating_sub(1)).max(1) as f64;
+        let weight = self.config.same_item * self.config.inter / ordered_pairs;
+        let pairs = modalities.iter().flat_map(|x| modalities.iter().map(move |y| (x, y)));
+        pairs
+            .filter(|(x, y)| x.name != y.name)
+            .filter_map(|(x, y)| self.term("same-item", x, y, weight, targets, scale))
+            .collect()
+    }
+
+    fn term(
+        &self,
+        kind: &str,
+        x: &ConditionedModality,
+        y: &ConditionedModality,
+        weight: f64,
+        targets: &PairTargets,
+        scale: &Tensor<1>,
+    ) -> Option<Term> {
+        if weight == 0.0 {
+            return None;
+        }
+        let pairs = targets.weigh(self.config.average, &x.present, &y.present);
+        if pairs.positions.is_empty() {
+            return None;
+        }
+        let logits = x.anchors.clone().matmul(y.candidates.clone().swap_dims(1, 2)) * scale.clone().unsqueeze::<3>();
+        let value = info_nce(logits, &pairs, self.config.denominator)?;
+        Some(Term { name: format!("{kind}/{}>{}", x.name, y.name), weight, value })
+    }
+
+    /// The weighted sum, `None` without terms.
+    pub fn sum(terms: &[Term]) -> Option<Tensor<1>> {
+        terms.iter().map(|term| term.value.clone().mul_scalar(term.weight)).reduce(|a, b| a + b)
+    }
+
+    /// How the positive stands in the denominator.
+    pub fn denominator(&self) -> Denominator {
+        self.config.denominator
+    }
+}
+
+/// The unit mean of the modalities that each item has.
+fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> ConditionedModality {
+    let [u, a, b] = targets.shape();
+    let has = |m: &ConditionedModality, row: usize| m.present.is_empty() || m.present[row];
+    let zero_where_missing = |z: &Tensor<3>, rows: Vec<bool>, shape: [usize; 3]| {
+        if rows.iter().all(|has| *has) {
+            return z.clone();
+        }
+        let mask: Vec<f32> = rows.into_iter().map(f32::from).collect();
+        z.clone() * Tensor::<1>::from_floats(mask.as_slice(), &z.device()).reshape(shape)
+    };
+    let sum = |parts: Vec<Tensor<3>>| parts.into_iter().reduce(|x, y| x + y);
+    let anchors = modalities.iter().map(|m| {
+        let rows = targets.rows().iter().map(|row| has(m, *row as usize)).collect();
+        zero_where_missing(&m.anchors, rows, [u, a, 1])
+    });
+    let candidates = modalities.iter().map(|m| {
+        let rows = (0..b).map(|row| has(m, row)).collect();
+        zero_where_missing(&m.candidates, rows, [1, b, 1])
+    });
+    let anchors = sum(anchors.collect()).map(l2_normalize);
+    let candidates = sum(candidates.collect()).map(l2_normalize);
+    let empty = || Tensor::zeros([u, a, 1], &modalities[0].anchors.device());
+    ConditionedModality {
+        name: "fused".into(),
+        anchors: anchors.unwrap_or_else(empty),
+        candidates: candidates.unwrap_or_else(empty),
+        present: (0..b).map(|row| modalities.iter().any(|m| has(m, row))).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Distribution};
+
+    fn modality(name: &str, device: &Device, targets: &PairTargets, present: Vec<bool>) -> ConditionedModality {
+        let [u, a, b] = targets.shape();
+        let random = |shape| l2_normalize(Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), device));
+        ConditionedModality { name: name.into(), anchors: random([u, a, 6]), candidates: random([u, b, 6]), present }
+    }
+
+    #[test]
+    fn terms_follow_the_configuration() {
+        let device = rcml_kernels::device::parse("cpu").unwrap();
+        let targets = PairTargets::new(5, &[vec![(0, &[1][..], &[][..]), (2, &[3, 4][..], &[][..])]]);
+        let modalities = ["text", "image"].map(|name| modality(name, &device, &targets, vec![]));
+        let scale = Tensor::from_floats([10.0], &device);
+        let names = |config: ObjectiveConfig| -> Vec<(String, f64)> {
+            let terms = Objective::new(config).related(&modalities, &targets, &scale);
+            terms.into_iter().map(|t| (t.name, t.weight)).collect()
+        };
+        let paper = ObjectiveConfig { fused: 0.0, ..ObjectiveConfig::default() };
+        let expected = [("text>text", 0.5), ("text>image", 0.5), ("image>text", 0.5), ("image>image", 0.5)];
+        assert_eq!(names(paper), expected.map(|(name, weight)| (format!("related/{name}"), weight)));
+        let inter_only = ObjectiveConfig { intra: 0.0, fused: 0.0, ..ObjectiveConfig::default() };
+        assert_eq!(names(inter_only).len(), 2);
+        assert_eq!(names(ObjectiveConfig::default()).last(), Some(&("related/fused>fused".into(), 1.0)));
+    }
+
+    /// The values of an item that lacks a modality must not reach the loss.
+    #[test]
+    fn a_missing_modality_never_reaches_the_loss() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            device.seed(5);
+            let targets = PairTargets::new(4, &[vec![(0, &[1, 2][..], &[][..]), (3, &[0][..], &[][..])]]);
+            let text = modality("text", &device, &targets, vec![]);
+            let image = modality("image", &device, &targets, vec![true, false, true, false]);
+            let mut other = image.clone();
+            let noise = Tensor::<3>::random([1, 4, 6], Distribution::Normal(0.0, 1.0), &device);
+            let missing = Tensor::<3>::from_floats([[[0.0], [1.0], [0.0], [1.0]]], &device);
+            other.candidates = other.candidates + noise * missing;
+            let anchor_missing = Tensor::<3>::from_floats([[[0.0], [1.0]]], &device);
+            other.anchors = other.anchors + anchor_missing;
+            let scale = Tensor::from_floats([5.0], &device);
+            let objective = Objective::new(ObjectiveConfig::default());
+            let value = |image: ConditionedModality| {
+                let terms = objective.related(&[text.clone(), image], &targets, &scale);
+                Objective::sum(&terms).unwrap().into_scalar::<f32>()
+            };
+            assert_eq!(value(image), value(other), "{name}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Which candidates are positives and which are negatives of each anchor.
+
+use serde::{Deserialize, Serialize};
+
+/// What the positives of a batch count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Average {
+    /// Every anchor counts 1, shared by its positives: an anchor with many relatives does not drown the others.
+    #[default]
+    Anchors,
+    /// Every pair counts 1 (the paper's sum over P, as a mean).
+    Pairs,
+}
+
+/// For each of U relations, A anchors against B candidates: who is a positive, who is a negative. A candidate that is
+/// neither (a known relative, the anchor itself) takes no part.
+///
+/// Anchors and candidates are rows of the batch. Relations with fewer than A anchors are padded with rows that have no
+/// positive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairTargets {
+    relations: usize,
+    anchors: usize,
+    candidates: usize,
+    /// Batch row of each anchor, `[U, A]`; padding points at row 0.
+    rows: Vec<u32>,
+    /// (relation, anchor, candidate) of every positive, ascending.
+    positives: Vec<(u32, u32, u32)>,
+    /// `[U, A, B]`, 1 where the candidate is a negative.
+    negatives: Vec<f32>,
+}
+
+/// Targets with a weight for every positive, after modalities that are missing have been taken out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WeightedPairs {
+    /// U, A, B.
+    pub shape: [usize; 3],
+    /// Index of each positive into the flattened `[U, A, B]`.
+    pub positions: Vec<i64>,
+    /// Index of each positive's row into the flattened `[U, A]`.
+    pub rows: Vec<i64>,
+    /// Weight of each positive; they sum to 1 (or there is none).
+    pub weights: Vec<f32>,
+    /// `[U, A, B]`, 1 where the candidate is a negative.
+    pub negatives: Vec<f32>,
+}
+
+impl PairTargets {
+    /// Targets from, per relation, its anchors (batch rows), each with its positives and the rows that take no part.
+    /// The anchor's own row never takes part unless it is named as a positive. Everything else is a negative.
+    pub fn new(candidates: usize, relations: &[Vec<(u32, &[u32], &[u32])>]) -> Self {
+        let anchors = relations.iter().map(Vec::len).max().unwrap_or(0);
+        let mut targets = Self {
+            relations: relations.len(),
+            anchors,
+            candidates,
+            rows: vec![0; relations.len() * anchors],
+            positives: Vec::new(),
+            negatives: vec![0.0; relations.len() * anchors * candidates],
+        };
+        for (u, list) in relations.iter().enumerate() {
+            for (a, (row, positives, excluded)) in list.iter().enumerate() {
+                targets.rows[u * anchors + a] = *row;
+                let negatives = &mut targets.negatives[(u * anchors + a) * candidates..][..candidates];
+                negatives.fill(1.0);
+                negatives[*row as usize] = 0.0;
+                for other in positives.iter().chain(*excluded) {
+                    negatives[*other as usize] = 0.0;
+                }
+                targets.positives.extend(positives.iter().map(|p| (u as u32, a as u32, *p)));
+            }
+        }
+        targets
+    }
+
+    /// Every row's one positive is its own counterpart, everything else is a negative: CLIP.
+    pub fn same_item(rows: usize) -> Self {
+        let own: Vec<u32> = (0..rows as u32).collect();
+        Self::new(rows, &[own.iter().map(|r| (*r, std::slice::from_ref(r), &[][..])).collect()])
+    }
+
+    /// U, A, B.
+    pub fn shape(&self) -> [usize; 3] {
+        [self.relations, self.anchors, self.candidates]
+    }
+
+    /// Batch row of each anchor, `[U, A]`.
+    pub fn rows(&self) -> &[u32] {
+        &self.rows
+    }
+
+    /// Whether there is nothing to learn from.
+    pub fn is_empty(&self) -> bool {
+        self.positives.is_empty()
+    }
+
+    /// Weighs the positives, leaving out anchors and candidates that lack the modality compared: `anchor_has` and
+    /// `candidate_has` say of each batch row whether it has it; empty = all have it.
+    pub fn weigh(&self, average: Average, anchor_has: &[bool], candidate_has: &[bool]) -> WeightedPairs {
+        let has = |list: &[bool], row: u32| list.is_empty() || list[row as usize];
+        let (anchors, candidates) = (self.anchors, self.candidates);
+        let mut negatives = self.negatives.clone();
+        if candidate_has.iter().any(|has| !has) {
+            for row in negatives.chunks_mut(candidates) {
+                row.iter_mut().zip(candidate_has).filter(|(_, has)| !**has).for_each(|(negative, _)| *negative = 0.0);
+            }
+        }
+        let mut pairs =
+            WeightedPairs { shape: self.shape(), positions: vec![], rows: vec![], weights: vec![], negatives };
+        let mut per_row = vec![0u32; self.relations * anchors];
+        for &(u, a, candidate) in &self.positives {
+            let row = u as usize * anchors + a as usize;
+            let contrast = &pairs.negatives[row * candidates..][..candidates];
+            // Without a negative there is nothing to tell the positive from.
+            if has(anchor_has, self.rows[row]) && has(candidate_has, candidate) && contrast.contains(&1.0) {
+                pairs.positions.push((row * candidates) as i64 + i64::from(candidate));
+                pairs.rows.push(row as i64);
+                per_row[row] += 1;
+            }
+        }
+        let total = match average {
+            Average::Anchors => per_row.iter().filter(|count| **count > 0).count(),
+            Average::Pairs => pairs.positions.len(),
+        } as f32;
+        let weight = |row: &i64| match average {
+            Average::Anchors => 1.0 / (total * per_row[*row as usize] as f32),
+            Average::Pairs => 1.0 / total,
+        };
+        pairs.weights = pairs.rows.iter().map(weight).collect();
+        pairs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn anchors_positives_and_negatives() {
+        // relation 0: row 0 -> {1}, row 2 excluded; relation 1: row 1 -> {0, 3} and row 3 -> {1}
+        let targets = PairTargets::new(
+            4,
+            &[vec![(0, &[1][..], &[2][..])], vec![(1, &[0, 3][..], &[][..]), (3, &[1][..], &[][..])]],
+        );
+        assert_eq!(targets.shape(), [2, 2, 4]);
+        assert_eq!(targets.rows(), [0, 0, 1, 3]);
+        let pairs = targets.weigh(Average::Anchors, &[], &[]);
+        assert_eq!(&pairs.negatives[..4], [0.0, 0.0, 0.0, 1.0]);
+        assert_eq!(&pairs.negatives[4..8], [0.0; 4], "padding has no negatives");
+        assert_eq!(pairs.positions, [1, 8, 11, 13]);
+        assert_eq!(pairs.rows, [0, 2, 2, 3]);
+        let expected = [1.0 / 3.0, 1.0 / 6.0, 1.0 / 6.0, 1.0 / 3.0];
+        assert!(pairs.weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{:?}", pairs.weights);
+        let pairs = targets.weigh(Average::Pairs, &[], &[]);
+        assert!(pairs.weights.iter().all(|w| (w - 0.25).abs() < 1e-6));
+    }
+
+    #[test]
+    fn a_missing_modality_takes_no_part() {
+        let targets = PairTargets::same_item(3);
+        let pairs = targets.weigh(Average::Anchors, &[true, false, true], &[true, true, false]);
+        assert_eq!(pairs.positions, [0], "row 1 has no anchor, row 2 no candidate");
+        assert_eq!(pairs.negatives, [0.0, 1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0]);
+        // One candidate left: nothing to contrast with.
+        let pairs = targets.weigh(Average::Anchors, &[], &[true, false, false]);
+        assert!(pairs.positions.is_empty());
+    }
+}
