@@ -1,0 +1,303 @@
+//! Relation attention: the relation is the query, the item's tokens are keys and values.
+
+use burn::module::{Initializer, Module, Param};
+use burn::tensor::{Device, Tensor};
+use rcml_kernels::relation_pool;
+use serde::{Deserialize, Serialize};
+
+use crate::Tokens;
+
+/// How strongly the summary token is preferred under the generic relation (the vector B of the paper is `summary_bias`
+/// at the summary token, 0 elsewhere).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SummaryBias {
+    /// B = s at the summary token; s = 1 is the paper to the letter.
+    Scale(f64),
+    /// The limit of s -> infinity (for beta > 0): the summary token alone.
+    Hard,
+}
+
+/// How W_V and W_O start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AttentionInit {
+    /// The identity: at the start z is a relation-weighted mean of the encoder's own tokens.
+    #[default]
+    Identity,
+    /// Random, as the paper has it.
+    Random,
+}
+
+/// Relation attention as data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttentionConfig {
+    /// Heads; divides the width.
+    pub heads: usize,
+    /// Share of the logits that the summary bias takes, 0..=1.
+    pub beta: f64,
+    /// Strength of the bias under the generic relation.
+    pub summary_bias: SummaryBias,
+    /// Start of W_V and W_O.
+    pub init: AttentionInit,
+    /// Gated residual: z = summary + tanh(a) * attention, a trained. `false`: z = attention (the paper).
+    pub residual: bool,
+    /// The residual's a at the start; 0 starts at the summary alone.
+    pub residual_init: f64,
+}
+
+impl Default for AttentionConfig {
+    fn default() -> Self {
+        Self {
+            heads: 1,
+            beta: 0.0,
+            summary_bias: SummaryBias::Scale(1.0),
+            init: AttentionInit::Identity,
+            residual: true,
+            residual_init: 0.0,
+        }
+    }
+}
+
+impl AttentionConfig {
+    /// Checks the values for embeddings of width `width`.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self, width: usize) -> Result<(), String> {
+        if self.heads == 0 || !width.is_multiple_of(self.heads) {
+            return Err(format!("heads: expected a divisor of the width {width}, found {}", self.heads));
+        }
+        if !(0.0..=1.0).contains(&self.beta) {
+            return Err(format!("beta: expected a number from 0 to 1, found {}", self.beta));
+        }
+        if let SummaryBias::Scale(scale) = self.summary_bias
+            && !(scale.is_finite() && scale >= 0.0)
+        {
+            return Err(format!("summary_bias: expected a number of at least 0 or \"hard\", found {scale}"));
+        }
+        if !self.residual_init.is_finite() {
+            return Err(format!("residual_init: expected a number, found {}", self.residual_init));
+        }
+        Ok(())
+    }
+
+    /// Builds the module for embeddings of width `width`.
+    pub fn init(&self, width: usize, device: &Device) -> RelationAttention {
+        let normal = Initializer::Normal { mean: 0.0, std: 1.0 / (width as f64).sqrt() };
+        let value = || match self.init {
+            AttentionInit::Identity => Param::from_tensor(Tensor::eye(width, device)),
+            AttentionInit::Random => normal.init([width, width], device),
+        };
+        RelationAttention {
+            w_q: normal.init([width, width], device),
+            w_k: normal.init([width, width], device),
+            w_v: value(),
+            w_o: value(),
+            residual: self
+                .residual
+                .then(|| Param::from_tensor(Tensor::from_floats([self.residual_init as f32], device))),
+            heads: self.heads,
+            beta: self.beta,
+            summary_scale: match self.summary_bias {
+                SummaryBias::Scale(scale) => scale,
+                SummaryBias::Hard => f64::INFINITY,
+            },
+        }
+    }
+}
+
+/// Relation attention (PAPER: eqs. 4-6), one set of weights for all modalities:
+///
+/// ```text
+/// q = (h_r W_Q) (H W_K)^T / sqrt(d)      A = softmax((1 - beta) q + beta B)      z = (A (H W_V)) W_O
+/// ```
+///
+/// H are token states, h_r the relation's embedding, B marks the summary token under the generic relation and is 0
+/// otherwise. With `heads` > 1, d is the width of a head. No key or value is projected: W_K is folded into the query and W_V
+/// is applied after pooling, which is exact (docs/method.md).
+#[derive(Module, Debug)]
+pub struct RelationAttention {
+    w_q: Param<Tensor<2>>,
+    w_k: Param<Tensor<2>>,
+    w_v: Param<Tensor<2>>,
+    w_o: Param<Tensor<2>>,
+    residual: Option<Param<Tensor<1>>>,
+    heads: usize,
+    beta: f64,
+    summary_scale: f64,
+}
+
+impl RelationAttention {
+    /// Pooled embeddings, not normalised.
+    ///
+    /// `generic` says that `relations` is the one generic "same item" relation, under which the summary bias acts.
+    ///
+    /// # Shapes
+    /// - tokens: N items, T tokens, width D
+    /// - relations h_r: `[R, D]`
+    /// - output: `[N, R, D]`
+    pub fn forward(&self, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
+        let [n, _, d] = tokens.dims();
+        let [r, _] = relations.dims();
+        let attended = if generic && self.beta > 0.0 && self.summary_scale.is_infinite() {
+            let summary = tokens.summary.clone().reshape([n, 1, d]).repeat_dim(1, r);
+            self.values(summary.reshape([n, r, 1, d]).repeat_dim(2, self.heads))
+        } else {
+            let queries = self.fold(relations).mul_scalar(1.0 - self.beta);
+            let bias = generic.then(|| tokens.summary_mark.clone().mul_scalar(self.beta * self.summary_scale));
+            let bias = match (tokens.log_bias.clone(), bias) {
+                (Some(mask), Some(bias)) => Some(mask + bias),
+                (mask, bias) => mask.or(bias),
+            };
+            self.values(relation_pool(tokens.states.clone(), bias, queries))
+        };
+        match &self.residual {
+            Some(a) => {
+                let summary = tokens.summary.clone().reshape([n, 1, d]);
+                summary + attended * a.val().tanh().reshape([1, 1, 1])
+            }
+            None => attended,
+        }
+    }
+
+    /// W_K^T W_Q h_r / sqrt(d) per head: `[R, D]` -> `[R, H, D]`.
+    fn fold(&self, relations: Tensor<2>) -> Tensor<3> {
+        let [r, d] = relations.dims();
+        let (h, width) = (self.heads, d / self.heads);
+        let q = relations.matmul(self.w_q.val()).reshape([r, h, width]).swap_dims(0, 1);
+        let w_k = self.w_k.val().reshape([d, h, width]).permute([1, 2, 0]);
+        q.matmul(w_k).swap_dims(0, 1).div_scalar((width as f64).sqrt())
+    }
+
+    /// W_O applied to the heads' values: `[N, R, H, D]` -> `[N, R, D]`.
+    fn values(&self, pooled: Tensor<4>) -> Tensor<3> {
+        let [n, r, h, d] = pooled.dims();
+        let width = d / h;
+        let heads = if h == 1 {
+            pooled.reshape([n * r, d]).matmul(self.w_v.val())
+        } else {
+            let w_v = self.w_v.val().reshape([d, h, width]).swap_dims(0, 1);
+            let pooled = pooled.reshape([n * r, h, d]).swap_dims(0, 1);
+            pooled.matmul(w_v).swap_dims(0, 1).reshape([n * r, d])
+        };
+        heads.matmul(self.w_o.val()).reshape([n, r, d])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::activation::softmax;
+    use burn::tensor::{Distribution, Tolerance};
+
+    fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+        Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+    }
+
+    fn tokens(n: usize, t: usize, d: usize, device: &Device) -> Tokens {
+        let mask: Vec<f32> = (0..n * t).map(|i| if i % t > 1 && i % 3 == 0 { -1e9 } else { 0.0 }).collect();
+        let mask = Tensor::<1>::from_floats(mask.as_slice(), device).reshape([n, t]);
+        Tokens::with_summary_first(random([n, t, d], device), Some(mask))
+    }
+
+    /// The textbook: every token is projected to a key and a value.
+    fn projected(attention: &RelationAttention, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
+        let [n, t, d] = tokens.dims();
+        let [r, _] = relations.dims();
+        let (h, width) = (attention.heads, d / attention.heads);
+        let flat = tokens.states.clone().reshape([n * t, d]);
+        let split = |x: Tensor<2>| x.reshape([n, t, h, width]).swap_dims(1, 2);
+        let keys = split(flat.clone().matmul(attention.w_k.val()));
+        let values = split(flat.matmul(attention.w_v.val()));
+        let queries = relations.matmul(attention.w_q.val()).reshape([1, r, h, width]).swap_dims(1, 2);
+        let logits = queries.repeat_dim(0, n).matmul(keys.swap_dims(2, 3)).div_scalar((width as f64).sqrt());
+        let mut logits = logits.mul_scalar(1.0 - attention.beta);
+        if generic {
+            let bias = tokens.summary_mark.clone().mul_scalar(attention.beta * attention.summary_scale);
+            logits = logits + bias.reshape([n, 1, 1, t]);
+        }
+        let logits = logits + tokens.log_bias.clone().unwrap().reshape([n, 1, 1, t]);
+        let attended = softmax(logits, 3).matmul(values).swap_dims(1, 2).reshape([n * r, d]);
+        let attended = attended.matmul(attention.w_o.val()).reshape([n, r, d]);
+        match &attention.residual {
+            Some(a) => tokens.summary.clone().reshape([n, 1, d]) + attended * a.val().tanh().reshape([1, 1, 1]),
+            None => attended,
+        }
+    }
+
+    #[test]
+    fn folding_is_exact() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            for heads in [1, 4] {
+                for (beta, generic) in [(0.0, false), (0.6, false), (0.6, true), (1.0, true)] {
+                    device.seed(7);
+                    let config = AttentionConfig {
+                        heads,
+                        beta,
+                        init: AttentionInit::Random,
+                        residual: heads == 1,
+                        residual_init: 0.7,
+                        summary_bias: SummaryBias::Scale(2.5),
+                    };
+                    let attention = config.init(16, &device);
+                    let (tokens, relations) = (tokens(5, 6, 16, &device), random([3, 16], &device));
+                    let ours = attention.forward(&tokens, relations.clone(), generic).into_data();
+                    let textbook = projected(&attention, &tokens, relations, generic).into_data();
+                    ours.assert_approx_eq::<f32>(&textbook, Tolerance::absolute(1e-5));
+                    let _ = &name;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn beta_one_with_the_hard_summary_is_the_summary() {
+        for (_, device) in rcml_kernels::device::test_devices() {
+            for heads in [1, 2] {
+                let config = AttentionConfig {
+                    heads,
+                    beta: 1.0,
+                    summary_bias: SummaryBias::Hard,
+                    residual: false,
+                    ..AttentionConfig::default()
+                };
+                let (tokens, relations) = (tokens(4, 5, 8, &device), random([1, 8], &device));
+                let pooled = config.init(8, &device).forward(&tokens, relations, true).into_data();
+                let summary = tokens.summary.reshape([4, 1, 8]).into_data();
+                pooled.assert_approx_eq::<f32>(&summary, Tolerance::absolute(1e-6));
+            }
+        }
+    }
+
+    /// The paper's scale leaves the summary token a small share even at beta = 1: the reason for `Hard`.
+    #[test]
+    fn beta_one_with_a_unit_bias_is_nearly_a_mean() {
+        let (_, device) = rcml_kernels::device::test_devices().remove(0);
+        let config = AttentionConfig { beta: 1.0, residual: false, ..AttentionConfig::default() };
+        // The summary token is 1 in channel 0, the 49 others are 0: the output is the summary token's share.
+        let mut values = vec![0.0f32; 50 * 2];
+        values[0] = 1.0;
+        let states = Tensor::<1>::from_floats(values.as_slice(), &device).reshape([1, 50, 2]);
+        let tokens = Tokens::with_summary_first(states, None);
+        let pooled = config.init(2, &device).forward(&tokens, random([1, 2], &device), true);
+        let share: Vec<f32> = pooled.try_into_vec_as().unwrap();
+        let expected = std::f32::consts::E / (49.0 + std::f32::consts::E);
+        assert!((share[0] - expected).abs() < 1e-6, "{share:?} against {expected}");
+    }
+
+    #[test]
+    fn swapping_relations_swaps_results() {
+        for (_, device) in rcml_kernels::device::test_devices() {
+            let config = AttentionConfig { residual: false, ..AttentionConfig::default() };
+            let attention = config.init(8, &device);
+            let (tokens, relations) = (tokens(3, 5, 8, &device), random([2, 8], &device));
+            let z = attention.forward(&tokens, relations.clone(), false);
+            let swapped = attention.forward(&tokens, relations.flip([0]), false);
+            swapped.into_data().assert_approx_eq::<f32>(&z.clone().flip([1]).into_data(), Tolerance::absolute(1e-6));
+            let apart = (z.clone().narrow(1, 0, 1) - z.narrow(1, 1, 1)).abs().max().into_scalar::<f32>();
+            assert!(apart > 1e-3, "two relations must not give one embedding: {apart}");
+        }
+    }
+}

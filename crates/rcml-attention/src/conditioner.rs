@@ -1,0 +1,209 @@
+//! Pool, then modulate.
+
+use burn::module::Module;
+use burn::tensor::{Device, Tensor};
+use rcml_kernels::l2_normalize;
+use serde::{Deserialize, Serialize};
+
+use crate::{AttentionConfig, Gate, LowRank, RelationAttention, Tokens};
+
+/// Which tokens speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// The summary vector: pooling does not look at the relation.
+    Summary,
+    /// Relation attention.
+    #[default]
+    Attention,
+}
+
+/// Which channels speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Modulate {
+    /// All, as they are.
+    None,
+    /// A diagonal map made from the relation.
+    Gate,
+    /// A low-rank map made from the relation.
+    LowRank,
+    /// The low-rank map, then the gate.
+    #[default]
+    LowRankGate,
+}
+
+/// A conditioner as data. (summary, none) is CLIP; (attention, none) is the paper.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConditionerConfig {
+    /// Which tokens speak.
+    pub pool: Pool,
+    /// Which channels speak.
+    pub modulate: Modulate,
+    /// Rank of the low-rank map.
+    pub rank: usize,
+    /// Relation attention's own settings.
+    pub attention: AttentionConfig,
+}
+
+impl Default for ConditionerConfig {
+    fn default() -> Self {
+        Self { pool: Pool::Attention, modulate: Modulate::LowRankGate, rank: 16, attention: AttentionConfig::default() }
+    }
+}
+
+impl ConditionerConfig {
+    /// Checks the values for embeddings of width `width`.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self, width: usize) -> Result<(), String> {
+        if self.rank == 0 || self.rank > width {
+            return Err(format!("rank: expected 1 to the width {width}, found {}", self.rank));
+        }
+        self.attention.validate(width).map_err(|message| format!("attention.{message}"))
+    }
+
+    /// Builds the module for embeddings of width `width`.
+    pub fn init(&self, width: usize, device: &Device) -> Conditioner {
+        let low_rank = matches!(self.modulate, Modulate::LowRank | Modulate::LowRankGate);
+        let gate = matches!(self.modulate, Modulate::Gate | Modulate::LowRankGate);
+        Conditioner {
+            attention: (self.pool == Pool::Attention).then(|| self.attention.init(width, device)),
+            low_rank: low_rank.then(|| LowRank::new(width, self.rank, device)),
+            gate: gate.then(|| Gate::new(width, device)),
+        }
+    }
+
+    /// Whether an embedding depends on the relation at all.
+    pub fn conditions(&self) -> bool {
+        self.pool != Pool::Summary || self.modulate != Modulate::None
+    }
+}
+
+/// Tokens and relations -> one unit vector per item and relation.
+#[derive(Module, Debug)]
+pub struct Conditioner {
+    attention: Option<RelationAttention>,
+    low_rank: Option<LowRank>,
+    gate: Option<Gate>,
+}
+
+impl Conditioner {
+    /// Embeds every item under every relation.
+    ///
+    /// # Shapes
+    /// - tokens: N items, width D
+    /// - relations: `[R, D]`
+    /// - output: `[N, R, D]`, unit rows
+    pub fn forward(&self, tokens: &Tokens, relations: Tensor<2>) -> Tensor<3> {
+        self.condition(tokens, relations, false)
+    }
+
+    /// Embeds every item under the generic "same item" relation, where relation attention's summary bias acts.
+    ///
+    /// # Shapes
+    /// - relation: `[1, D]`
+    /// - output: `[N, 1, D]`, unit rows
+    pub fn forward_generic(&self, tokens: &Tokens, relation: Tensor<2>) -> Tensor<3> {
+        self.condition(tokens, relation, true)
+    }
+
+    /// Embeds without any relation: the unit summary, `[N, D]`.
+    pub fn unconditioned(&self, tokens: &Tokens) -> Tensor<2> {
+        l2_normalize(tokens.summary.clone())
+    }
+
+    fn condition(&self, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
+        let [n, _, d] = tokens.dims();
+        let [r, _] = relations.dims();
+        // Relations lead from here on: each has its own map of all items, a batch of GEMMs.
+        let mut z = match &self.attention {
+            Some(attention) => attention.forward(tokens, relations.clone(), generic).swap_dims(0, 1),
+            None => tokens.summary.clone().reshape([1, n, d]),
+        };
+        if let Some(low_rank) = &self.low_rank {
+            z = low_rank.forward(z, relations.clone());
+        }
+        if let Some(gate) = &self.gate {
+            z = gate.forward(z, relations);
+        }
+        let z = l2_normalize(z);
+        let z = if z.dims()[0] == r { z } else { z.repeat_dim(0, r) };
+        z.swap_dims(0, 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::module::{ModuleMapper, Param};
+    use burn::tensor::{Distribution, Tolerance};
+
+    const ALL: [(Pool, Modulate); 8] = [
+        (Pool::Summary, Modulate::None),
+        (Pool::Summary, Modulate::Gate),
+        (Pool::Summary, Modulate::LowRank),
+        (Pool::Summary, Modulate::LowRankGate),
+        (Pool::Attention, Modulate::None),
+        (Pool::Attention, Modulate::Gate),
+        (Pool::Attention, Modulate::LowRank),
+        (Pool::Attention, Modulate::LowRankGate),
+    ];
+
+    fn config((pool, modulate): (Pool, Modulate)) -> ConditionerConfig {
+        ConditionerConfig { pool, modulate, rank: 3, ..ConditionerConfig::default() }
+    }
+
+    fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
+        Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
+    }
+
+    /// Moves every parameter away from its special start.
+    struct Jitter;
+    impl ModuleMapper for Jitter {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|value| value.clone() + value.random_like(Distribution::Normal(0.0, 0.2)))
+        }
+    }
+
+    #[test]
+    fn every_combination_gives_unit_rows_and_starts_at_the_summary() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            for combination in ALL {
+                let module = config(combination).init(8, &device);
+                let tokens = Tokens::with_summary_first(random([5, 4, 8], &device), None);
+                let z = module.forward(&tokens, random([3, 8], &device));
+                assert_eq!(z.dims(), [5, 3, 8], "{name} {combination:?}");
+                let start = module.unconditioned(&tokens).reshape([5, 1, 8]).repeat_dim(1, 3);
+                z.into_data().assert_approx_eq::<f32>(&start.into_data(), Tolerance::absolute(1e-5));
+
+                let moved = module.map(&mut Jitter);
+                let relations = random([3, 8], &device);
+                let z = moved.forward(&tokens, relations.clone());
+                let lengths: Vec<f32> = z.clone().square().sum_dim(2).try_into_vec_as().unwrap();
+                assert!(lengths.iter().all(|l| (l - 1.0).abs() < 1e-5), "{name} {combination:?}: {lengths:?}");
+                // Relations swapped -> results swapped, and different where anything conditions.
+                let swapped = moved.forward(&tokens, relations.flip([0]));
+                swapped
+                    .into_data()
+                    .assert_approx_eq::<f32>(&z.clone().flip([1]).into_data(), Tolerance::absolute(1e-5));
+                let apart = (z.clone().narrow(1, 0, 1) - z.narrow(1, 1, 1)).abs().max().into_scalar::<f32>();
+                assert_eq!(apart > 1e-3, config(combination).conditions(), "{name} {combination:?}: {apart}");
+            }
+        }
+    }
+
+    /// The low-rank map against M_r = I + A_r B_r^T applied one vector at a time.
+    #[test]
+    fn low_rank_of_one_vector_equals_that_of_many() {
+        for (_, device) in rcml_kernels::device::test_devices() {
+            let module = LowRank::new(6, 2, &device).map(&mut Jitter);
+            let (z, relations) = (random([1, 4, 6], &device), random([3, 6], &device));
+            let shared = module.forward(z.clone(), relations.clone()).into_data();
+            let repeated = module.forward(z.repeat_dim(0, 3), relations).into_data();
+            shared.assert_approx_eq::<f32>(&repeated, Tolerance::absolute(1e-5));
+        }
+    }
+}
