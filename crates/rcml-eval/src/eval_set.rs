@@ -1,0 +1,150 @@
+//! The part of a dataset that an evaluation looks at.
+
+use rcml_data::{Dataset, Edge, Relation, RelationGraph, Split, Splits};
+
+use crate::{Error, Result};
+
+/// One split of a dataset: its items, its edges, and the graph of all edges, which knows every true answer.
+#[derive(Debug)]
+pub struct EvalSet<'a> {
+    dataset: &'a Dataset,
+    split: Split,
+    items: Vec<u32>,
+    others: Vec<u32>,
+    held: RelationGraph,
+    whole: RelationGraph,
+    seen: Vec<bool>,
+}
+
+impl<'a> EvalSet<'a> {
+    /// The `split` part of a dataset.
+    ///
+    /// Its items are those of the split and the ends of its edges; where no item belongs to the split (edges, not items,
+    /// are held out) they are all items.
+    ///
+    /// # Errors
+    /// Splits of another dataset (their lengths differ), or a split without any items.
+    pub fn new(dataset: &'a Dataset, splits: &Splits, split: Split) -> Result<Self> {
+        let found = (splits.items.len(), splits.relations.len(), splits.edges.len());
+        let expected = (dataset.items.len(), dataset.relations.len(), dataset.edges.len());
+        if found != expected {
+            return Err(Error::input(format!(
+                "splits are of {found:?} items, relations and edges, but dataset `{}` has {expected:?}",
+                dataset.name()
+            )));
+        }
+        let held_edges = || -> Vec<&Edge> {
+            let edges = dataset.edges.iter().zip(&splits.edges);
+            edges.filter(|(_, s)| **s == Some(split)).map(|(edge, _)| edge).collect()
+        };
+        let mut inside: Vec<bool> = splits.items.iter().map(|s| *s == split).collect();
+        if !inside.contains(&true) {
+            inside.fill(true);
+        }
+        for edge in held_edges() {
+            for end in [edge.source, edge.target] {
+                match inside.get_mut(end as usize) {
+                    Some(flag) => *flag = true,
+                    None => return Err(Error::input(format!("an edge names item {end} of {}", inside.len()))),
+                }
+            }
+        }
+        let (items, others): (Vec<u32>, Vec<u32>) = (0..inside.len() as u32).partition(|i| inside[*i as usize]);
+        if items.is_empty() {
+            return Err(Error::input(format!("dataset `{}` has no items", dataset.name())));
+        }
+        let held = RelationGraph::new(dataset.items.len(), &dataset.relations, held_edges());
+        let whole = RelationGraph::new(dataset.items.len(), &dataset.relations, &dataset.edges);
+        let seen = splits.relations.iter().map(|s| *s == Split::Train).collect();
+        Ok(Self { dataset, split, items, others, held, whole, seen })
+    }
+
+    /// The whole dataset.
+    pub fn dataset(&self) -> &'a Dataset {
+        self.dataset
+    }
+
+    /// Which split this is.
+    pub fn split(&self) -> Split {
+        self.split
+    }
+
+    /// Items of the split, ascending: the corpus that is searched.
+    pub fn items(&self) -> &[u32] {
+        &self.items
+    }
+
+    /// All other items, ascending.
+    pub fn others(&self) -> &[u32] {
+        &self.others
+    }
+
+    /// The edges of the split.
+    pub fn held(&self) -> &RelationGraph {
+        &self.held
+    }
+
+    /// All edges of all splits, also of none: a candidate linked there is never a wrong answer.
+    pub fn whole(&self) -> &RelationGraph {
+        &self.whole
+    }
+
+    /// Whether training saw the relation.
+    pub fn seen(&self, relation: u32) -> bool {
+        self.seen.get(relation as usize).copied().unwrap_or(false)
+    }
+
+    /// Relations with edges in the split, ascending.
+    pub fn relations(&self) -> Vec<u32> {
+        (0..self.dataset.relations.len() as u32).filter(|r| self.held.pairs(*r) > 0).collect()
+    }
+
+    /// Names of the groups that a relation is reported in: `all`, `seen` or `unseen`, `family:NAME`, and `lexical` or
+    /// `not-lexical` where the dataset says so (a boolean field `lexical`: matching words alone solve the relation).
+    pub fn groups(&self, relation: u32) -> Vec<String> {
+        let mut groups = vec!["all".to_string(), if self.seen(relation) { "seen" } else { "unseen" }.to_string()];
+        let lexical = |r: &Relation| r.attributes.get("lexical").and_then(serde_json::Value::as_bool);
+        if let Some(relation) = self.dataset.relations.get(relation as usize) {
+            if self.dataset.relations.iter().any(|r| lexical(r) == Some(true)) {
+                let is = lexical(relation) == Some(true);
+                groups.push(if is { "lexical" } else { "not-lexical" }.to_string());
+            }
+            groups.extend(relation.family.iter().map(|family| format!("family:{family}")));
+        }
+        groups
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::fixture;
+
+    #[test]
+    fn items_edges_and_groups_of_a_split() {
+        let (dataset, splits) = fixture::colours(12, 4);
+        let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
+        assert_eq!(set.items(), &[8, 9, 10, 11]);
+        assert_eq!(set.others().len(), 8);
+        assert!(set.whole().pairs(0) > set.held().pairs(0));
+        assert!(set.held().anchors(0).iter().all(|a| set.items().contains(a)));
+        assert_eq!(set.groups(0), ["all", "seen", "family:factor"]);
+        assert_eq!(set.groups(1), ["all", "unseen", "family:factor"]);
+    }
+
+    #[test]
+    fn an_edge_split_searches_all_items() {
+        let (dataset, mut splits) = fixture::colours(12, 4);
+        splits.items.fill(Split::Train);
+        let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
+        assert_eq!((set.items().len(), set.others().len()), (12, 0));
+    }
+
+    #[test]
+    fn splits_of_another_dataset_are_refused() {
+        let (dataset, mut splits) = fixture::colours(12, 4);
+        splits.items.pop();
+        let error = EvalSet::new(&dataset, &splits, Split::Test).unwrap_err();
+        assert!(error.is_input() && error.to_string().contains("11"), "{error}");
+    }
+}

@@ -1,0 +1,132 @@
+//! Tasks: what is asked of a scorer, and the rows that come out.
+
+mod crossmodal;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod relation_type;
+mod retrieval;
+mod tally;
+mod trial;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, EvalReport, EvalSet, Result, ResultRow, Scorer};
+
+/// Bounds and seed of an evaluation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvalOptions {
+    /// Queries per relation and protocol; where there are more, this many are drawn with `seed`.
+    pub max_queries: usize,
+    /// Random negatives of the sampled protocol: 20 gives "21-way".
+    pub negatives: usize,
+    /// Pairs of relation type prediction, in total.
+    pub max_pairs: usize,
+    /// Query items of retrieval across modalities.
+    pub max_items: usize,
+    /// Seed of the draws. It is apart from a run's seed, so that all methods and all runs meet the same candidates.
+    pub seed: u64,
+}
+
+impl Default for EvalOptions {
+    fn default() -> Self {
+        Self { max_queries: 200, negatives: 20, max_pairs: 2_000, max_items: 5_000, seed: 0 }
+    }
+}
+
+/// A question asked of every scorer alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Task {
+    /// Relation-guided retrieval: given an item and a relation, find the related items. Protocol `21-way` ranks one
+    /// related item among 20 random ones per test pair; protocol `full` ranks every item of the split per test query.
+    Retrieval,
+    /// Relation type prediction: given two related items, which relation holds?
+    Type,
+    /// Retrieval of the same item across modalities under the generic relation.
+    CrossModal,
+}
+
+impl Task {
+    /// All tasks.
+    pub const ALL: [Self; 3] = [Self::Retrieval, Self::Type, Self::CrossModal];
+
+    /// Runs the task. `progress` is called with (steps done, steps in all).
+    ///
+    /// # Errors
+    /// The scorer's own, or a scorer that returns the wrong number of scores.
+    pub fn run(
+        self,
+        set: &EvalSet<'_>,
+        scorer: &mut dyn Scorer,
+        options: &EvalOptions,
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<TaskResult> {
+        match self {
+            Self::Retrieval => retrieval::run(set, scorer, options, progress),
+            Self::Type => relation_type::run(set, scorer, options, progress),
+            Self::CrossModal => crossmodal::run(set, scorer, options, progress),
+        }
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Retrieval => "retrieval",
+            Self::Type => "type",
+            Self::CrossModal => "crossmodal",
+        })
+    }
+}
+
+impl FromStr for Task {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|task| task.to_string() == name).ok_or_else(|| {
+            let known: Vec<String> = Self::ALL.iter().map(ToString::to_string).collect();
+            Error::input(format!("unknown task `{name}`, expected one of: {}", known.join(", ")))
+        })
+    }
+}
+
+/// What a task found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TaskResult {
+    /// The numbers.
+    pub rows: Vec<ResultRow>,
+    /// What a reader of the numbers must know: queries left out, candidates filled up.
+    pub notes: Vec<String>,
+}
+
+/// Runs tasks one after the other and reports them together. `seed` is the seed of the run that made the scorer.
+///
+/// # Errors
+/// As of [`Task::run`].
+pub fn evaluate(
+    tasks: &[Task],
+    set: &EvalSet<'_>,
+    scorer: &mut dyn Scorer,
+    options: &EvalOptions,
+    seed: u64,
+    progress: &mut dyn FnMut(Task, usize, usize),
+) -> Result<EvalReport> {
+    let mut report = EvalReport::new(set, scorer.name(), seed);
+    for &task in tasks {
+        let result = task.run(set, scorer, options, &mut |done, all| progress(task, done, all))?;
+        report.results.extend(result.rows);
+        report.notes.extend(result.notes);
+    }
+    Ok(report)
+}
+
+/// Scores per call at most, so that memory does not grow with the square of the corpus.
+const SCORES_PER_CALL: usize = 1 << 22;
+
+/// How many queries to score at once against so many candidates.
+fn queries_per_call(candidates: usize) -> usize {
+    (SCORES_PER_CALL / candidates.max(1)).max(1)
+}
