@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use rcml_kernels::relation_pool;
 use serde::{Deserialize, Serialize};
 
-use crate::Tokens;
+use rcml_kernels::Tokens;
 
 /// How strongly the summary token is preferred under the generic relation (the vector B of the paper is `summary_bias`
 /// at the summary token, 0 elsewhere).

@@ -2,10 +2,10 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::l2_normalize;
+use rcml_kernels::{Tokens, l2_normalize};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttentionConfig, Gate, LowRank, RelationAttention, Tokens};
+use crate::{AttentionConfig, Gate, LowRank, RelationAttention};
 
 /// Which tokens speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -26,10 +26,9 @@ mod attention;
 mod conditioner;
 mod gate;
 mod low_rank;
-mod tokens;
+pub use rcml_kernels::Tokens;
 
 pub use attention::{AttentionConfig, AttentionInit, RelationAttention, SummaryBias};
 pub use conditioner::{Conditioner, ConditionerConfig, Modulate, Pool};
 pub use gate::Gate;
 pub use low_rank::LowRank;
-pub use tokens::Tokens;

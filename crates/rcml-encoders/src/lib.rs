@@ -1,1 +1,32 @@
-//! .
+//! Encoders: a modality in, [`Tokens`] out (token states, mask, summary).
+//!
+//! The nouns: a [`Transformer`] is the trunk; a [`VisionTransformer`] turns pixels, a [`TextTransformer`] turns token ids,
+//! a [`FeatureProjector`] turns precomputed vectors into tokens of one shared width; a [`TextTokenizer`] turns text into ids.
+//! Every encoder is configured by data (`VisionConfig { .. }.init(width, &device)`).
+//!
+//! ```
+//! use burn::tensor::Tensor;
+//! use rcml_encoders::VisionConfig;
+//!
+//! let device = rcml_kernels::device::parse("cpu").unwrap();
+//! let config = VisionConfig { size: 16, patch: 8, ..VisionConfig::default() };
+//! let tokens = config.init(32, &device).forward(Tensor::zeros([2, 3, 16, 16], &device));
+//! // four patches and, first, their mean as the summary
+//! assert_eq!(tokens.dims(), [2, 1 + 4, 32]);
+//! ```
+
+mod error;
+mod features;
+mod text;
+mod tokenizer;
+mod transformer;
+mod vision;
+mod vocabulary;
+
+pub use error::{Error, Result};
+pub use features::{FeatureConfig, FeatureProjector};
+pub use rcml_kernels::Tokens;
+pub use text::{TextConfig, TextTransformer};
+pub use tokenizer::{TextTokenizer, TokenIds, TokenizerConfig};
+pub use transformer::{Transformer, TransformerConfig};
+pub use vision::{VisionConfig, VisionTransformer};

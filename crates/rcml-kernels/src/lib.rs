@@ -1,7 +1,7 @@
 //! Devices and numeric kernels of relation-conditioned learning, each with a portable form made of Burn operations.
 //!
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
-//! per relation without ever projecting them; [`row_logsumexp`] and [`l2_normalize`] are what contrastive losses are made
+//! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`row_logsumexp`] and [`l2_normalize`] are what contrastive losses are made
 //! of. This is the only crate of the workspace that names a backend.
 //!
 //! ```
@@ -17,11 +17,15 @@
 //! assert!(pooled.try_into_vec_as::<f32>().unwrap()[1] > 0.999);
 //! ```
 
+mod attention;
 pub mod device;
 mod logsumexp;
 mod normalize;
 mod relation_pool;
+mod tokens;
 
+pub use attention::attention;
 pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use relation_pool::relation_pool;
+pub use tokens::Tokens;

@@ -1,0 +1,103 @@
+//! Token ids -> tokens.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_kernels::Tokens;
+use serde::{Deserialize, Serialize};
+
+use crate::{TokenIds, Transformer, TransformerConfig};
+
+/// A text transformer as data. The vocabulary's size comes from the tokenizer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TextConfig {
+    /// Longest text in tokens; the rest is cut off.
+    pub max_tokens: usize,
+    /// The trunk.
+    pub transformer: TransformerConfig,
+}
+
+impl Default for TextConfig {
+    fn default() -> Self {
+        Self { max_tokens: 64, transformer: TransformerConfig::default() }
+    }
+}
+
+impl TextConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.max_tokens == 0 {
+            return Err("max_tokens: expected at least 1, found 0".into());
+        }
+        self.transformer.validate().map_err(|message| format!("transformer.{message}"))
+    }
+
+    /// Builds an encoder for `vocabulary` ids whose tokens have width `width`.
+    pub fn init(&self, vocabulary: usize, width: usize, device: &Device) -> TextTransformer {
+        let inner = self.transformer.width;
+        let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
+        TextTransformer {
+            embed: EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(0.5)).init(device),
+            position: normal(0.1).init([self.max_tokens, inner], device),
+            transformer: self.transformer.init(device),
+            project: LinearConfig::new(inner, width)
+                .with_bias(false)
+                .with_initializer(normal(1.0 / (inner as f64).sqrt()))
+                .init(device),
+        }
+    }
+}
+
+/// A bidirectional text transformer whose summary is the mean of its tokens' states.
+#[derive(Module, Debug)]
+pub struct TextTransformer {
+    embed: Embedding,
+    position: Param<Tensor<2>>,
+    transformer: Transformer,
+    project: Linear,
+}
+
+impl TextTransformer {
+    /// Encodes texts; padding neither changes the states of real tokens nor enters the summary.
+    ///
+    /// # Shapes
+    /// - ids: N texts, padded to T ids
+    /// - output: `1 + T` tokens, the summary first
+    pub fn forward(&self, ids: &TokenIds, device: &Device) -> Tokens {
+        let (n, t) = (ids.texts(), ids.length());
+        let input = Tensor::<2, Int>::from_data(TensorData::new(ids.ids().to_vec(), [n, t]), device);
+        let mask: Vec<f32> = ids.real().iter().map(|real| f32::from(*real)).collect();
+        let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, t]), device);
+        let log_bias = (mask.clone() - 1.0) * 1.0e9;
+
+        let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
+        let x = self.embed.forward(input) + position;
+        let states = self.project.forward(self.transformer.forward(x, Some(&log_bias)));
+        let mask = mask.unsqueeze_dim::<3>(2);
+        let summary = (states.clone() * mask.clone()).sum_dim(1) / mask.sum_dim(1);
+        let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], device), log_bias], 1);
+        Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), Some(log_bias))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Tolerance;
+
+    #[test]
+    fn padding_changes_nothing() {
+        for (_, device) in rcml_kernels::device::test_devices() {
+            let encoder = TextConfig { max_tokens: 8, ..TextConfig::default() }.init(20, 16, &device);
+            let alone = TokenIds::padded(vec![vec![3, 4, 5]], 0);
+            let beside = TokenIds::padded(vec![vec![3, 4, 5], vec![6, 7, 8, 9, 10, 11]], 0);
+            let (alone, beside) = (encoder.forward(&alone, &device), encoder.forward(&beside, &device));
+            let first = beside.states.narrow(0, 0, 1).narrow(1, 0, 4);
+            alone.states.into_data().assert_approx_eq::<f32>(&first.into_data(), Tolerance::absolute(1e-5));
+        }
+    }
+}

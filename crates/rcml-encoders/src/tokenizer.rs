@@ -1,0 +1,213 @@
+//! Text -> ids, with a tokenizer trained on the training texts.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ahash::AHashMap;
+use serde::{Deserialize, Serialize};
+use tokenizers::models::wordpiece::WordPiece;
+use tokenizers::normalizers::BertNormalizer;
+use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
+use tokenizers::{AddedToken, Normalizer, OffsetReferential, OffsetType, PreTokenizedString, PreTokenizer, Tokenizer};
+
+use crate::error::ErrorKind;
+use crate::{Result, vocabulary};
+
+const PADDING: &str = "[PAD]";
+const UNKNOWN: &str = "[UNK]";
+
+/// How a tokenizer is trained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TokenizerConfig {
+    /// Largest vocabulary.
+    pub vocabulary: usize,
+    /// A word or piece must occur this often to become a token of its own.
+    pub min_frequency: u64,
+}
+
+impl Default for TokenizerConfig {
+    fn default() -> Self {
+        Self { vocabulary: 8192, min_frequency: 2 }
+    }
+}
+
+/// A lower-casing word-piece tokenizer, kept in the `tokenizers` library's own file format.
+#[derive(Debug, Clone)]
+pub struct TextTokenizer {
+    inner: Tokenizer,
+    padding: u32,
+}
+
+impl TextTokenizer {
+    /// Trains on texts. The order of texts does not matter, and the result is the same every time.
+    ///
+    /// # Errors
+    /// The library's, with its own words.
+    pub fn train<S: AsRef<str>>(config: &TokenizerConfig, texts: impl IntoIterator<Item = S>) -> Result<Self> {
+        let fail = |error: tokenizers::Error| ErrorKind::Tokenizer(error.to_string());
+        let mut inner = Tokenizer::new(WordPiece::default());
+        inner.with_normalizer(Some(BertNormalizer::default()));
+        inner.with_pre_tokenizer(Some(BertPreTokenizer));
+        let mut words: BTreeMap<String, u64> = BTreeMap::new();
+        for text in texts {
+            let mut text = PreTokenizedString::from(text.as_ref());
+            text.normalize(|part| BertNormalizer::default().normalize(part)).map_err(fail)?;
+            BertPreTokenizer.pre_tokenize(&mut text).map_err(fail)?;
+            for (word, _, _) in text.get_splits(OffsetReferential::Normalized, OffsetType::Byte) {
+                *words.entry(word.to_string()).or_default() += 1;
+            }
+        }
+        let special = [PADDING, UNKNOWN];
+        let learned = vocabulary::learn(&words, config.vocabulary.saturating_sub(special.len()), config.min_frequency);
+        let pieces = special.into_iter().map(String::from).chain(learned);
+        let model = WordPiece::builder()
+            .vocab(pieces.zip(0u32..).collect::<AHashMap<_, _>>())
+            .unk_token(UNKNOWN.into())
+            .continuing_subword_prefix(vocabulary::CONTINUATION.into())
+            .build()
+            .map_err(fail)?;
+        inner.with_model(model);
+        inner.add_special_tokens(&special.map(|token| AddedToken::from(token, true)));
+        Self::new(inner)
+    }
+
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// A file that is missing or not a tokenizer.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let fail = |message: String| ErrorKind::TokenizerFile { path: path.to_path_buf(), message };
+        let inner = Tokenizer::from_file(path).map_err(|error| fail(error.to_string()))?;
+        Self::new(inner)
+    }
+
+    /// Writes a `tokenizer.json`, to a temporary name first.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let fail = |message: String| ErrorKind::TokenizerFile { path: path.to_path_buf(), message };
+        let temporary = path.with_extension("json.tmp");
+        self.inner.save(&temporary, true).map_err(|error| fail(error.to_string()))?;
+        std::fs::rename(&temporary, path).map_err(|error| fail(error.to_string()).into())
+    }
+
+    fn new(inner: Tokenizer) -> Result<Self> {
+        let padding = inner
+            .token_to_id(PADDING)
+            .ok_or_else(|| ErrorKind::Tokenizer(format!("expected a {PADDING} token in the vocabulary, found none")))?;
+        Ok(Self { inner, padding })
+    }
+
+    /// Number of ids.
+    pub fn vocabulary(&self) -> usize {
+        self.inner.get_vocab_size(true)
+    }
+
+    /// Ids of texts, cut at `max_tokens` and padded to the longest. A text without any token becomes one padding token, so
+    /// that every text has a state to pool.
+    ///
+    /// # Errors
+    /// The library's, with its own words.
+    pub fn encode<S: AsRef<str> + Sync>(&self, texts: &[S], max_tokens: usize) -> Result<TokenIds> {
+        let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+        let encodings =
+            self.inner.encode_batch_fast(texts, false).map_err(|error| ErrorKind::Tokenizer(error.to_string()))?;
+        let rows = encodings.iter().map(|encoding| encoding.get_ids().iter().copied().take(max_tokens).collect());
+        Ok(TokenIds::padded(rows.collect(), self.padding))
+    }
+}
+
+/// Ids of N texts, padded to one length T.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenIds {
+    ids: Vec<i32>,
+    real: Vec<bool>,
+    texts: usize,
+    length: usize,
+}
+
+impl TokenIds {
+    /// Pads rows to the longest with `padding`; a row without ids becomes one (real) padding id.
+    pub fn padded(rows: Vec<Vec<u32>>, padding: u32) -> Self {
+        let length = rows.iter().map(Vec::len).max().unwrap_or(0).max(1);
+        let mut out = Self { ids: vec![], real: vec![], texts: rows.len(), length };
+        for row in rows {
+            let count = row.len().max(1);
+            let padded = row.iter().copied().chain(std::iter::repeat(padding)).take(length);
+            out.ids.extend(padded.map(|id| id as i32));
+            out.real.extend((0..length).map(|t| t < count));
+        }
+        out
+    }
+
+    /// N.
+    pub fn texts(&self) -> usize {
+        self.texts
+    }
+
+    /// T.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// `[N, T]`, row-major.
+    pub fn ids(&self) -> &[i32] {
+        &self.ids
+    }
+
+    /// `[N, T]`: whether the id is a token, not padding.
+    pub fn real(&self) -> &[bool] {
+        &self.real
+    }
+
+    /// The texts at `rows`, in that order, padded to the longest among them.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let row = |r: &u32| &self.real[*r as usize * self.length..][..self.length];
+        let length = rows.iter().map(|r| row(r).iter().filter(|real| **real).count()).max().unwrap_or(1);
+        let cut = |r: &u32| *r as usize * self.length..*r as usize * self.length + length;
+        Self {
+            ids: rows.iter().flat_map(|r| self.ids[cut(r)].iter().copied()).collect(),
+            real: rows.iter().flat_map(|r| self.real[cut(r)].iter().copied()).collect(),
+            texts: rows.len(),
+            length,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts() -> Vec<String> {
+        (0..200).map(|i| format!("Red lamp number {} for the café, {}", i % 17, ["oak", "pine"][i % 2])).collect()
+    }
+
+    #[test]
+    fn training_is_deterministic_and_survives_a_file() {
+        let config = TokenizerConfig { vocabulary: 120, min_frequency: 1 };
+        let first = TextTokenizer::train(&config, texts()).unwrap();
+        let second = TextTokenizer::train(&config, texts().into_iter().rev()).unwrap();
+        let file = |t: &TextTokenizer| t.inner.to_string(false).unwrap();
+        assert_eq!(file(&first), file(&second));
+        let dir = tempfile::tempdir().unwrap();
+        first.save(dir.path().join("tokenizer.json")).unwrap();
+        let loaded = TextTokenizer::load(dir.path().join("tokenizer.json")).unwrap();
+        let text = ["RED lamp for the cafe", "", "\u{1F600} unseen"];
+        assert_eq!(loaded.encode(&text, 8).unwrap(), first.encode(&text, 8).unwrap());
+        let message = TextTokenizer::load(dir.path().join("none.json")).unwrap_err().to_string();
+        assert!(message.contains("none.json"), "{message}");
+    }
+
+    #[test]
+    fn rows_are_cut_padded_and_selected() {
+        let ids = TokenIds::padded(vec![vec![5, 6, 7], vec![], vec![8]], 0);
+        assert_eq!((ids.texts(), ids.length()), (3, 3));
+        assert_eq!(ids.ids(), [5, 6, 7, 0, 0, 0, 8, 0, 0]);
+        assert_eq!(ids.real(), [true, true, true, true, false, false, true, false, false]);
+        assert_eq!(ids.select(&[2, 1]), TokenIds::padded(vec![vec![8], vec![]], 0));
+    }
+}

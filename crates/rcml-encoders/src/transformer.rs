@@ -1,0 +1,121 @@
+//! The trunk that vision and text share.
+
+use burn::module::Module;
+use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
+use burn::tensor::activation::gelu;
+use burn::tensor::{Device, Tensor};
+use rcml_kernels::attention;
+use serde::{Deserialize, Serialize};
+
+/// A trunk as data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TransformerConfig {
+    /// Width of the token states.
+    pub width: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads; divides the width.
+    pub heads: usize,
+    /// Width of the feed-forward layer, as a multiple of the width.
+    pub mlp_ratio: usize,
+}
+
+impl Default for TransformerConfig {
+    fn default() -> Self {
+        Self { width: 128, depth: 2, heads: 4, mlp_ratio: 4 }
+    }
+}
+
+impl TransformerConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self) -> Result<(), String> {
+        for (key, value) in [("width", self.width), ("heads", self.heads), ("mlp_ratio", self.mlp_ratio)] {
+            if value == 0 {
+                return Err(format!("{key}: expected at least 1, found 0"));
+            }
+        }
+        if !self.width.is_multiple_of(self.heads) {
+            return Err(format!("heads: expected a divisor of the width {}, found {}", self.width, self.heads));
+        }
+        Ok(())
+    }
+
+    /// Builds the trunk.
+    pub fn init(&self, device: &Device) -> Transformer {
+        Transformer {
+            blocks: (0..self.depth).map(|_| Block::new(self, device)).collect(),
+            norm: LayerNormConfig::new(self.width).init(device),
+        }
+    }
+}
+
+/// Pre-norm transformer blocks and a final layer norm.
+#[derive(Module, Debug)]
+pub struct Transformer {
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+}
+
+impl Transformer {
+    /// Token states, normalised.
+    ///
+    /// # Shapes
+    /// - x: `[N, T, W]`
+    /// - log_bias: `[N, T]`, about -1e9 at padding
+    /// - output: `[N, T, W]`
+    pub fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
+        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, log_bias));
+        self.norm.forward(x)
+    }
+}
+
+#[derive(Module, Debug)]
+struct Block {
+    attention_norm: LayerNorm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    mlp_norm: LayerNorm,
+    up: Linear,
+    down: Linear,
+    heads: usize,
+}
+
+impl Block {
+    fn new(config: &TransformerConfig, device: &Device) -> Self {
+        let (width, hidden) = (config.width, config.width * config.mlp_ratio);
+        let linear = |input: usize, output: usize, gain: f64| {
+            let std = gain / (input as f64).sqrt();
+            LinearConfig::new(input, output).with_initializer(Initializer::Normal { mean: 0.0, std }).init(device)
+        };
+        // Residual branches start small, so that the depth does not blow up the sum (GPT-2's rule).
+        let residual = 1.0 / (2.0 * config.depth.max(1) as f64).sqrt();
+        Self {
+            attention_norm: LayerNormConfig::new(width).init(device),
+            query: linear(width, width, 1.0),
+            key: linear(width, width, 1.0),
+            value: linear(width, width, 1.0),
+            output: linear(width, width, residual),
+            mlp_norm: LayerNormConfig::new(width).init(device),
+            up: linear(width, hidden, 1.0),
+            down: linear(hidden, width, residual),
+            heads: config.heads,
+        }
+    }
+
+    fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
+        let [n, t, width] = x.dims();
+        let split = |x: Tensor<3>| x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2);
+        let y = self.attention_norm.forward(x.clone());
+        let (q, k) = (split(self.query.forward(y.clone())), split(self.key.forward(y.clone())));
+        let y = attention(q, k, split(self.value.forward(y)), log_bias.cloned());
+        let x = x + self.output.forward(y.swap_dims(1, 2).reshape([n, t, width]));
+        let y = self.up.forward(self.mlp_norm.forward(x.clone()));
+        x + self.down.forward(gelu(y))
+    }
+}
