@@ -3,7 +3,7 @@
 //! The nouns: a [`Scorer`] is anything that says how well a candidate answers a query under a relation, in one or more
 //! [`View`]s (text to text, text to image, ...); an [`EvalSet`] is one split of a dataset with everything its graph
 //! knows; a [`Task`] asks the scorer questions and gives [`ResultRow`]s, each with its number of queries and its exact
-//! chance level; a [`ResultTable`] sets methods side by side. [`metrics`] are pure functions on slices.
+//! chance level; a [`ResultTable`] sets methods side by side, a [`ReportData`] puts it on a page. [`metrics`] are pure functions on slices.
 //!
 //! ```
 //! use rcml_data::{Dataset, Edge, Item, Relation, Split, Splits};
@@ -50,7 +50,9 @@ mod view;
 pub use baseline::{ChanceScorer, OracleScorer, PopularityScorer, TfIdfQuery, TfIdfScorer};
 pub use error::{Error, Result};
 pub use eval_set::EvalSet;
-pub use report::{Column, EvalReport, ResultRow, ResultTable};
+pub use report::{
+    Answer, CaseItem, CaseStudy, Column, Curve, EvalReport, ReportData, ResultRow, ResultTable, Series, read_curves,
+};
 pub use scorer::{RelationRef, Scorer};
 pub use task::{EvalOptions, Task, TaskResult, evaluate};
 pub use view::{Side, View};

@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn scores_are_uniform_and_depend_on_everything() {
         let items: Vec<u32> = (0..200).collect();
-        let mut at = |seed, relation, view: &View| {
+        let at = |seed, relation, view: &View| {
             ChanceScorer::new(seed, vec![]).scores(relation, view, &items, &items).unwrap()
         };
         let first = at(0, RelationRef::Index(0), &View::avg());

@@ -194,11 +194,10 @@ mod tests {
 
     fn shop() -> Dataset {
         let texts = ["A red lamp", "the green lamp", "red shoes", "Lamp, RED!", ""];
-        let mut dataset = Dataset::default();
-        dataset.items = texts.iter().map(|t| Item::new(*t).text(*t)).collect();
-        dataset.items[4].text = None;
-        dataset.relations = vec![Relation::new("shoes", "goes with shoes"), Relation::new("green", "a green thing")];
-        dataset
+        let mut items: Vec<Item> = texts.iter().map(|t| Item::new(*t).text(*t)).collect();
+        items[4].text = None;
+        let relations = vec![Relation::new("shoes", "goes with shoes"), Relation::new("green", "a green thing")];
+        Dataset { items, relations, ..Dataset::default() }
     }
 
     fn scores(query: TfIdfQuery, relation: u32) -> Vec<f32> {

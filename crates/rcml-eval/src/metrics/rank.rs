@@ -52,7 +52,7 @@ impl Rank {
         self.better as f64 + (self.wrong + self.right + 1) as f64 / (self.right + 1) as f64
     }
 
-    /// Expected reciprocal rank, E[1/rank]. (1/E[rank] would be smaller, and a constant scorer would fall below chance.)
+    /// Expected reciprocal rank, `E[1 / rank]`. (`1 / E[rank]` would be smaller, and a constant scorer would fall below chance.)
     pub fn reciprocal(&self) -> f64 {
         // P(first right answer at place j of the tied) = P(none before j) * P(right at j | none before).
         let tied = (self.wrong + self.right) as f64;
@@ -90,21 +90,21 @@ mod tests {
     #[test]
     fn hand_made_ranks() {
         let nan = f32::NAN;
-        // (answer, wrong, expected rank, hit@1, hit@2, E[1/rank])
-        let table: [(f32, &[f32], f64, f64, f64, f64); 8] = [
-            (3.0, &[2.0, 1.0], 1.0, 1.0, 1.0, 1.0),
-            (2.0, &[3.0, 1.0], 2.0, 0.0, 1.0, 0.5),
-            (1.0, &[3.0, 2.0], 3.0, 0.0, 0.0, 1.0 / 3.0),
-            (1.0, &[1.0], 1.5, 0.5, 1.0, 0.75),
-            (1.0, &[1.0, 1.0], 2.0, 1.0 / 3.0, 2.0 / 3.0, (1.0 + 0.5 + 1.0 / 3.0) / 3.0),
-            (1.0, &[], 1.0, 1.0, 1.0, 1.0),
-            (nan, &[0.0, nan], 2.5, 0.0, 0.5, (0.5 + 1.0 / 3.0) / 2.0),
-            (f32::NEG_INFINITY, &[nan, nan], 1.0, 1.0, 1.0, 1.0),
+        // (answer, wrong, [expected rank, hit@1, hit@2, E[1/rank]])
+        let table: [(f32, &[f32], [f64; 4]); 8] = [
+            (3.0, &[2.0, 1.0], [1.0, 1.0, 1.0, 1.0]),
+            (2.0, &[3.0, 1.0], [2.0, 0.0, 1.0, 0.5]),
+            (1.0, &[3.0, 2.0], [3.0, 0.0, 0.0, 1.0 / 3.0]),
+            (1.0, &[1.0], [1.5, 0.5, 1.0, 0.75]),
+            (1.0, &[1.0, 1.0], [2.0, 1.0 / 3.0, 2.0 / 3.0, (1.0 + 0.5 + 1.0 / 3.0) / 3.0]),
+            (1.0, &[], [1.0, 1.0, 1.0, 1.0]),
+            (nan, &[0.0, nan], [2.5, 0.0, 0.5, (0.5 + 1.0 / 3.0) / 2.0]),
+            (f32::NEG_INFINITY, &[nan, nan], [1.0, 1.0, 1.0, 1.0]),
         ];
-        for (answer, wrong, expected, hit1, hit2, reciprocal) in table {
+        for (answer, wrong, numbers) in table {
             let rank = Rank::of(answer, wrong);
             let found = [rank.expected(), rank.hit(1), rank.hit(2), rank.reciprocal()];
-            for (found, wanted) in found.into_iter().zip([expected, hit1, hit2, reciprocal]) {
+            for (found, wanted) in found.into_iter().zip(numbers) {
                 assert!((found - wanted).abs() < 1e-12, "{answer} among {wrong:?}: {found}, expected {wanted}");
             }
         }
