@@ -1,0 +1,164 @@
+//! Comma-separated values with a header line.
+
+use csv::{ByteRecord, ReaderBuilder};
+use rayon::prelude::*;
+use serde_json::{Map, Number, Value};
+
+use super::jsonl::BOM;
+use super::table::{Row, Table};
+use crate::Problem;
+
+/// Rows parsed at a time.
+const CHUNK: usize = 1 << 16;
+
+/// The columns of a file, and how their cells become fields.
+pub(super) struct Header {
+    columns: Vec<(String, Cell)>,
+}
+
+#[derive(Clone, Copy)]
+enum Cell {
+    Text,
+    Number,
+    Flag,
+    /// Phrasings, separated by `|`.
+    Phrasings,
+    /// A row of a feature array; the column is called `features.NAME`.
+    Feature,
+}
+
+const FEATURE: &str = "features.";
+
+impl Header {
+    /// The header, or everything that is wrong with it.
+    fn new(record: &ByteRecord, table: &'static str) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let mut columns: Vec<(String, Cell)> = Vec::new();
+        for (cell, number) in record.iter().zip(1..) {
+            let name = String::from_utf8_lossy(cell).trim().to_string();
+            if name.is_empty() {
+                problems.push(format!("column {number} of the header has no name"));
+            } else if columns.iter().any(|(other, _)| *other == name) {
+                problems.push(format!("column `{name}` stands twice in the header"));
+            }
+            let kind = match (table, name.as_str()) {
+                ("edges", "weight") => Cell::Number,
+                ("relations", "symmetric") => Cell::Flag,
+                ("relations", "descriptions") => Cell::Phrasings,
+                ("items", name) if name.starts_with(FEATURE) => Cell::Feature,
+                _ => Cell::Text,
+            };
+            columns.push((name, kind));
+        }
+        let has = |name: &str| columns.iter().any(|(column, _)| column == name);
+        let needed: &[&str] = if table == "edges" { &["relation", "source", "target"] } else { &["id"] };
+        let missing =
+            needed.iter().filter(|name| !has(name)).map(|name| format!("the header lacks the column `{name}`"));
+        problems.extend(missing);
+        if table == "relations" && !has("description") && !has("descriptions") {
+            problems.push("the header lacks the column `description` (or `descriptions`)".into());
+        }
+        if problems.is_empty() { Ok(Self { columns }) } else { Err(problems) }
+    }
+
+    /// The fields of a row; an empty cell is a missing field.
+    pub(super) fn fields(&self, cells: &ByteRecord) -> Result<Map<String, Value>, String> {
+        if cells.len() != self.columns.len() {
+            return Err(format!("found {} cells, expected {} as in the header", cells.len(), self.columns.len()));
+        }
+        let mut fields = Map::new();
+        for ((name, kind), cell) in self.columns.iter().zip(cells) {
+            let text = std::str::from_utf8(cell).map_err(|_| format!("column `{name}` is not UTF-8"))?;
+            if text.is_empty() {
+                continue;
+            }
+            // A cell that does not read as its kind stays text, and is then reported as a field of the wrong type.
+            let as_text = || Value::from(text);
+            match kind {
+                Cell::Text => _ = fields.insert(name.clone(), as_text()),
+                Cell::Number => {
+                    let number = text.trim().parse().ok().and_then(Number::from_f64);
+                    fields.insert(name.clone(), number.map_or_else(as_text, Value::Number));
+                }
+                Cell::Flag => {
+                    let flag = match text.trim().to_ascii_lowercase().as_str() {
+                        "true" | "yes" | "1" => Value::Bool(true),
+                        "false" | "no" | "0" => Value::Bool(false),
+                        _ => as_text(),
+                    };
+                    fields.insert(name.clone(), flag);
+                }
+                Cell::Phrasings => {
+                    let phrasings = text.split('|').map(str::trim).map(Value::from).collect();
+                    fields.insert(name.clone(), Value::Array(phrasings));
+                }
+                Cell::Feature => {
+                    let row = text.trim().parse::<u64>().map_or_else(|_| as_text(), Value::from);
+                    let features = fields.entry("features").or_insert_with(|| Value::Object(Map::new()));
+                    if let Value::Object(features) = features {
+                        features.insert(name[FEATURE.len()..].to_string(), row);
+                    }
+                }
+            }
+        }
+        Ok(fields)
+    }
+}
+
+/// Parses the rows in parallel and hands the results on in order.
+pub(super) fn each<T: Send>(
+    bytes: &[u8],
+    table: &Table,
+    problems: &mut Vec<Problem>,
+    parse: impl Fn(Row<'_>) -> T + Sync,
+    sink: &mut impl FnMut(usize, T, &mut Vec<Problem>),
+) {
+    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
+    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut records = Records { bytes, counted: 0, line: 1 };
+    let mut record = ByteRecord::new();
+    // Reading from memory cannot fail, and a flexible reader takes rows of any length.
+    let mut next = |record: &mut ByteRecord| matches!(reader.read_byte_record(record), Ok(true));
+    if !next(&mut record) {
+        problems.push(Problem::at(&table.path, 1, "is empty: expected a header line"));
+        return;
+    }
+    let line = records.line(&record);
+    let header = match Header::new(&record, table.name) {
+        Ok(header) => header,
+        Err(found) => {
+            problems.extend(found.into_iter().map(|message| Problem::at(&table.path, line, message)));
+            return;
+        }
+    };
+    loop {
+        let mut rows = Vec::new();
+        while rows.len() < CHUNK && next(&mut record) {
+            rows.push((records.line(&record), record.clone()));
+        }
+        if rows.is_empty() {
+            return;
+        }
+        let parsed: Vec<(usize, T)> =
+            rows.par_iter().map(|(line, cells)| (*line, parse(Row::Cells(&header, cells)))).collect();
+        parsed.into_iter().for_each(|(line, result)| sink(line, result, problems));
+    }
+}
+
+/// Counts lines. The reader's own position of a row lies before the blank lines that precede it.
+struct Records<'a> {
+    bytes: &'a [u8],
+    counted: usize,
+    line: usize,
+}
+
+impl Records<'_> {
+    fn line(&mut self, record: &ByteRecord) -> usize {
+        let mut start = record.position().map_or(0, |position| position.byte() as usize).min(self.bytes.len());
+        start += self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let passed = self.bytes.get(self.counted..start).unwrap_or_default();
+        self.line += passed.iter().filter(|&&byte| byte == b'\n').count();
+        self.counted = self.counted.max(start);
+        self.line
+    }
+}

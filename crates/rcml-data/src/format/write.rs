@@ -1,0 +1,133 @@
+//! Writing the tables.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use serde_json::{Map, Value, json};
+
+use crate::{Dataset, Edge, Error, Item, Relation, Result};
+
+pub(crate) fn write(dataset: &Dataset, dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
+    for table in ["items", "relations", "edges"] {
+        for ending in ["jsonl.zst", "csv", "parquet"] {
+            let other = dir.join(format!("{table}.{ending}"));
+            if other.exists() {
+                let message =
+                    format!("{}: remove it first; {table}.jsonl beside it would be ambiguous", other.display());
+                return Err(Error::input(message));
+            }
+        }
+    }
+    let items = dataset.items.iter().map(item).collect::<Result<Vec<_>>>()?;
+    let relations = dataset.relations.iter().map(relation).collect::<Result<Vec<_>>>()?;
+    let info = toml::to_string_pretty(&dataset.info).map_err(|e| Error::input(format!("dataset.toml: {e}")))?;
+    lines(&dir.join("items.jsonl"), items.into_iter().map(Ok))?;
+    lines(&dir.join("relations.jsonl"), relations.into_iter().map(Ok))?;
+    lines(&dir.join("edges.jsonl"), dataset.edges.iter().map(|e| edge(dataset, e)))?;
+    replace(&dir.join(super::info::FILE), |file| file.write_all(info.as_bytes()))
+}
+
+/// Writes one object a line.
+fn lines(path: &Path, rows: impl Iterator<Item = Result<Map<String, Value>>>) -> Result<()> {
+    let mut wrong = None;
+    let done = replace(path, |file| {
+        for row in rows {
+            match row {
+                Ok(row) => {
+                    serde_json::to_writer(&mut *file, &row)?;
+                    file.write_all(b"\n")?;
+                }
+                Err(e) => {
+                    wrong = Some(e);
+                    return Err(io::Error::other("a row cannot be written"));
+                }
+            }
+        }
+        Ok(())
+    });
+    wrong.map_or(done, Err)
+}
+
+/// Writes to a temporary name and renames, so that a reader never sees half a file.
+fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<()> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(".tmp");
+    let write = || {
+        let mut file = BufWriter::new(File::create(&temporary)?);
+        fill(&mut file)?;
+        file.flush()?;
+        drop(file);
+        std::fs::rename(&temporary, path)
+    };
+    write().map_err(|e| {
+        // Best effort: the first failure is the one to report.
+        let _ = std::fs::remove_file(&temporary);
+        Error::io(path, e)
+    })
+}
+
+/// A row of the fields that have a value, followed by the attributes.
+fn row(
+    thing: &str,
+    fields: impl IntoIterator<Item = (&'static str, Option<Value>)>,
+    attributes: &Map<String, Value>,
+) -> Result<Map<String, Value>> {
+    let mut row = Map::new();
+    for (name, value) in fields {
+        if attributes.contains_key(name) {
+            return Err(Error::input(format!("{thing} has an attribute `{name}`, which is a field of the format")));
+        }
+        if let Some(value) = value {
+            row.insert(name.into(), value);
+        }
+    }
+    row.extend(attributes.iter().map(|(name, value)| (name.clone(), value.clone())));
+    Ok(row)
+}
+
+fn item(item: &Item) -> Result<Map<String, Value>> {
+    let fields = [
+        ("id", Some(json!(item.id))),
+        ("text", item.text.as_ref().map(|text| json!(text))),
+        ("image", item.image.as_ref().map(|image| json!(image))),
+        ("label", item.label.as_ref().map(|label| json!(label))),
+        ("split", item.split.map(|split| json!(split))),
+        ("features", (!item.features.is_empty()).then(|| json!(item.features))),
+    ];
+    row(&format!("item {:?}", item.id), fields, &item.attributes)
+}
+
+fn relation(relation: &Relation) -> Result<Map<String, Value>> {
+    let one = relation.descriptions.len() == 1;
+    let fields = [
+        ("id", Some(json!(relation.id))),
+        ("description", one.then(|| json!(relation.description()))),
+        ("descriptions", (!one).then(|| json!(relation.descriptions))),
+        ("symmetric", relation.symmetric.then(|| json!(true))),
+        ("family", relation.family.as_ref().map(|family| json!(family))),
+        ("split", relation.split.map(|split| json!(split))),
+    ];
+    row(&format!("relation {:?}", relation.id), fields, &relation.attributes)
+}
+
+fn edge(dataset: &Dataset, edge: &Edge) -> Result<Map<String, Value>> {
+    let item = |i: u32| dataset.items.get(i as usize).map(|item| json!(item.id));
+    let relation = dataset.relations.get(edge.relation as usize).map(|relation| json!(relation.id));
+    let (Some(relation), Some(source), Some(target)) = (relation, item(edge.source), item(edge.target)) else {
+        return Err(Error::input(format!("an edge names an item or a relation that does not exist: {edge:?}")));
+    };
+    if !(edge.weight.is_finite() && edge.weight >= 0.0) {
+        return Err(Error::input(format!("an edge has a weight that is not finite or below 0: {edge:?}")));
+    }
+    let fields = [
+        ("relation", Some(relation)),
+        ("source", Some(source)),
+        ("target", Some(target)),
+        // By its shortest decimal: widened to f64, 0.1 would be written as 0.10000000149011612.
+        ("weight", (edge.weight != 1.0).then(|| json!(edge.weight.to_string().parse::<f64>().ok()))),
+        ("split", edge.split.map(|split| json!(split))),
+    ];
+    row("an edge", fields, &Map::new())
+}
