@@ -41,4 +41,4 @@ pub use prefetch::Prefetch;
 pub use relation::{Edge, Relation, Role};
 pub use sampler::{BatchRelation, RelationBatch, RelationSampler, SamplerConfig};
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
-pub use stats::DatasetStats;
+pub use stats::{DatasetStats, Degree, RelationStats};
