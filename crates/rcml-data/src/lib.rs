@@ -17,6 +17,11 @@
 //! ```
 #![warn(missing_docs)]
 
+// Runs the examples of the README as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod build;
 mod dataset;
 mod error;
