@@ -1,1 +1,30 @@
-//! .
+//! The RCML model: encoders, relation conditioning and a temperature; saved, loaded, and used to embed.
+//!
+//! The nouns: a [`ModelConfig`] is the model as data; [`Rcml`] is the module that training updates; an [`ItemReader`] turns
+//! items of a dataset into encoder inputs; an [`Embedder`] is a trained model with its tokenizer, which embeds items under any
+//! relation, also one phrased now.
+//!
+//! ```
+//! use rcml_attention::Pool;
+//! use rcml_model::{ModelConfig, RelationInText};
+//!
+//! let config = ModelConfig::default();
+//! assert_eq!(config.conditioner.pool, Pool::Attention);
+//! assert_eq!(config.relation_in_text, RelationInText::None);
+//! assert!(config.validate().is_ok());
+//! assert!(ModelConfig { width: 0, ..config }.validate().unwrap_err().contains("width"));
+//! ```
+
+mod config;
+mod embedder;
+mod error;
+mod files;
+mod model;
+mod reader;
+
+pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
+pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
+pub use error::{Error, Result};
+pub use files::{load_weights, save_weights};
+pub use model::{EncodedModality, Rcml};
+pub use reader::{FeatureBatch, ItemBatch, ItemReader};

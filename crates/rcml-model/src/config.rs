@@ -1,0 +1,104 @@
+//! The model as data.
+
+use rcml_attention::ConditionerConfig;
+use rcml_encoders::{TextConfig, VisionConfig};
+use serde::{Deserialize, Serialize};
+
+/// Which side of a pair is conditioned on the relation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ConditionedSide {
+    /// Anchor and candidate, both on the anchor's relation.
+    #[default]
+    Both,
+    /// The anchor alone: one index of relation-free candidates serves every relation.
+    Query,
+}
+
+/// Whether the relation's text is appended to item texts when embedding for evaluation and search, as the paper does for
+/// its unconditioned baselines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RelationInText {
+    /// Never.
+    #[default]
+    None,
+    /// To the text of the query. (On both sides the same words are added to every candidate and cancel out.)
+    Query,
+}
+
+/// The model as data. What depends on the data set (vocabulary, modalities) is filled in when a run starts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Width D of tokens and embeddings, shared by all modalities.
+    pub width: usize,
+    /// Which side of a pair is conditioned.
+    pub side: ConditionedSide,
+    /// Whether a directed relation embeds its two ends in different roles. The paper has no roles.
+    pub roles: bool,
+    /// Whether relation embeddings are scaled to unit mean square before they condition, so that a long description does not
+    /// condition more weakly than a short one. The paper does not.
+    pub normalize_relations: bool,
+    /// Whether the relation's text is appended to item texts.
+    pub relation_in_text: RelationInText,
+    /// The sentence that stands for "these are views of one item".
+    pub same_item: String,
+    /// The text encoder; it reads items and relations.
+    pub text: TextConfig,
+    /// The image encoder.
+    pub image: VisionConfig,
+    /// Pool and modulate.
+    pub conditioner: ConditionerConfig,
+    /// Ids of the tokenizer; set by the run.
+    pub vocabulary: usize,
+    /// Modalities of items; set by the run.
+    pub modalities: Vec<ModalityShape>,
+}
+
+/// A modality of the model's items.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModalityShape {
+    /// `image`, `text`, or the name of a feature modality.
+    pub name: String,
+    /// Width of a feature modality's vectors; 0 for `image` and `text`.
+    #[serde(default)]
+    pub input: usize,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            width: 128,
+            side: ConditionedSide::Both,
+            roles: true,
+            normalize_relations: true,
+            relation_in_text: RelationInText::None,
+            same_item: "is the same item as".into(),
+            text: TextConfig::default(),
+            image: VisionConfig::default(),
+            conditioner: ConditionerConfig::default(),
+            vocabulary: 0,
+            modalities: Vec::new(),
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Checks the values.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.width == 0 {
+            return Err("width: expected at least 1, found 0".into());
+        }
+        if self.same_item.trim().is_empty() {
+            return Err("same_item: expected a sentence, found an empty text".into());
+        }
+        self.text.validate().map_err(|message| format!("text.{message}"))?;
+        self.image.validate().map_err(|message| format!("image.{message}"))?;
+        self.conditioner.validate(self.width).map_err(|message| format!("conditioner.{message}"))
+    }
+}

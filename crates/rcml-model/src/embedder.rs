@@ -1,0 +1,267 @@
+//! A trained model at work.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_data::{Dataset, ImageConfig, Role};
+use rcml_encoders::{TextTokenizer, Tokens};
+use rcml_kernels::l2_normalize;
+use rcml_losses::TemperatureConfig;
+use serde::Deserialize;
+
+use crate::{ConditionedSide, Error, ItemReader, ModelConfig, Rcml, RelationInText, Result, load_weights};
+
+/// Items encoded at a time: bounds the memory of the encoders' activations.
+const CHUNK: usize = 256;
+
+/// A model with its tokenizer and preprocessing, on a device.
+#[derive(Debug, Clone)]
+pub struct Embedder {
+    model: Rcml,
+    config: ModelConfig,
+    tokenizer: TextTokenizer,
+    image: ImageConfig,
+    device: Device,
+}
+
+/// A relation as words, and the end of it that items are embedded as.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum RelationQuery {
+    /// A relation and a role.
+    Relation(String, Role),
+    /// The generic "same item" relation.
+    SameItem,
+}
+
+/// Encoded items, ready to be embedded under any number of relations.
+#[derive(Debug, Clone)]
+pub struct EncodedItems {
+    items: Vec<u32>,
+    modalities: Vec<EncodedColumn>,
+}
+
+#[derive(Debug, Clone)]
+struct EncodedColumn {
+    name: String,
+    chunks: Vec<Tokens>,
+    present: Vec<bool>,
+}
+
+/// Unit vectors of N items under one relation.
+#[derive(Debug, Clone)]
+pub struct Embeddings {
+    /// Per modality: its name, `[N, D]` vectors (zero where missing), and which items have it.
+    pub modalities: Vec<(String, Tensor<2>, Vec<bool>)>,
+    /// The unit mean of an item's modalities, `[N, D]`.
+    pub fused: Tensor<2>,
+}
+
+/// The part of a run's `config.toml` that embedding needs.
+#[derive(Deserialize)]
+struct SavedConfig {
+    model: ModelConfig,
+    image: ImageConfig,
+}
+
+impl Embedder {
+    /// A model fresh from training.
+    pub fn new(model: Rcml, config: ModelConfig, tokenizer: TextTokenizer, image: ImageConfig, device: Device) -> Self {
+        Self { model, config, tokenizer, image, device }
+    }
+
+    /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`.
+    ///
+    /// # Errors
+    /// Names the file that is missing or does not fit.
+    pub fn load(run: impl AsRef<Path>, device: &Device) -> Result<Self> {
+        let run = run.as_ref();
+        let path: PathBuf = run.join("config.toml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::file(&path, format!("{error}; expected the folder of a finished run")))?;
+        let saved: SavedConfig = toml::from_str(&text).map_err(|error| Error::file(&path, error))?;
+        let tokenizer = TextTokenizer::load(run.join("tokenizer.json"))?;
+        // The temperature is part of the weights, so its configuration does not matter here.
+        let model = saved.model.init(&TemperatureConfig::default(), device);
+        let model = load_weights(model, run.join("model.safetensors"))?;
+        Ok(Self::new(model, saved.model, tokenizer, saved.image, device.clone()))
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    /// Prepares the items of a dataset for this model.
+    ///
+    /// # Errors
+    /// See [`ItemReader::open`].
+    pub fn reader(&self, dataset: &Dataset, items: &[u32], progress: &(dyn Fn(usize) + Sync)) -> Result<ItemReader> {
+        ItemReader::open(dataset, items, &self.config, &self.tokenizer, &self.image, progress)
+    }
+
+    /// Encodes items (dataset indices) once, for any number of relations. `progress` is called with the number done.
+    ///
+    /// Memory: N x tokens x width values per modality; one vector per item where the model pools the summary.
+    ///
+    /// # Errors
+    /// A picture that has become unreadable.
+    pub fn encode(&self, reader: &ItemReader, items: &[u32], progress: &dyn Fn(usize)) -> Result<EncodedItems> {
+        let mut encoded = EncodedItems { items: items.to_vec(), modalities: vec![] };
+        for (done, chunk) in items.chunks(CHUNK).enumerate() {
+            let batch = reader.batch(chunk)?;
+            for (slot, modality) in self.model.encode(&self.config, &batch, &self.device).into_iter().enumerate() {
+                if encoded.modalities.len() == slot {
+                    let column = EncodedColumn { name: modality.name, chunks: vec![], present: vec![] };
+                    encoded.modalities.push(column);
+                }
+                let column = &mut encoded.modalities[slot];
+                column.chunks.push(self.keep(modality.tokens));
+                column.present.extend(modality.present);
+            }
+            progress(done * CHUNK + chunk.len());
+        }
+        Ok(encoded)
+    }
+
+    /// What conditioning needs of the tokens.
+    fn keep(&self, tokens: Tokens) -> Tokens {
+        match self.config.conditioner.pool {
+            rcml_attention::Pool::Summary => Tokens::with_summary_first(tokens.summary.unsqueeze_dim(1), None),
+            rcml_attention::Pool::Attention => tokens,
+        }
+    }
+
+    /// Embeds encoded items as queries (anchors) under a relation.
+    ///
+    /// # Errors
+    /// The tokenizer's or the device's.
+    pub fn queries(&self, reader: &ItemReader, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
+        match (self.config.relation_in_text, relation) {
+            (RelationInText::Query, RelationQuery::Relation(text, _)) => {
+                let extended = self.with_relation_text(reader, items, text)?;
+                self.embed(&extended, Some(relation))
+            }
+            _ => self.embed(items, Some(relation)),
+        }
+    }
+
+    /// Embeds encoded items as candidates under the QUERY's relation (with `side = query`: under none).
+    ///
+    /// # Errors
+    /// The tokenizer's or the device's.
+    pub fn candidates(&self, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
+        match self.config.side {
+            ConditionedSide::Both => self.embed(items, Some(relation)),
+            ConditionedSide::Query => self.embed(items, None),
+        }
+    }
+
+    /// Embeds encoded items under no relation.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn unconditioned(&self, items: &EncodedItems) -> Result<Embeddings> {
+        self.embed(items, None)
+    }
+
+    fn embed(&self, items: &EncodedItems, relation: Option<&RelationQuery>) -> Result<Embeddings> {
+        let condition = match relation {
+            Some(RelationQuery::Relation(text, role)) => Some((self.relation(text, *role)?, false)),
+            Some(RelationQuery::SameItem) => Some((self.relation(&self.config.same_item, Role::Either)?, true)),
+            None => None,
+        };
+        let conditioner = self.model.conditioner();
+        let mut modalities = Vec::with_capacity(items.modalities.len());
+        for column in &items.modalities {
+            let rows = column.chunks.iter().map(|tokens| {
+                let [n, _, d] = tokens.dims();
+                match &condition {
+                    Some((h, false)) => conditioner.forward(tokens, h.clone()).reshape([n, d]),
+                    Some((h, true)) => conditioner.forward_generic(tokens, h.clone()).reshape([n, d]),
+                    None => conditioner.unconditioned(tokens),
+                }
+            });
+            let z = Tensor::cat(rows.collect(), 0);
+            let mask: Vec<f32> = column.present.iter().map(|has| f32::from(*has)).collect();
+            let mask = Tensor::<2>::from_data(TensorData::new(mask, [items.items.len(), 1]), &self.device);
+            modalities.push((column.name.clone(), z * mask, column.present.clone()));
+        }
+        let fused = modalities.iter().map(|(_, z, _)| z.clone()).reduce(|a, b| a + b);
+        let fused = fused.ok_or_else(|| Error::input("the data set has none of the model's modalities"))?;
+        Ok(Embeddings { modalities, fused: l2_normalize(fused) })
+    }
+
+    /// A relation's embedding, `[1, D]`.
+    fn relation(&self, text: &str, role: Role) -> Result<Tensor<2>> {
+        let ids = self.tokenizer.encode(&[text], self.config.text.max_tokens)?;
+        Ok(self.model.relations(&ids, &[role], &self.device))
+    }
+
+    /// The same items with the relation's text appended to theirs.
+    fn with_relation_text(&self, reader: &ItemReader, items: &EncodedItems, relation: &str) -> Result<EncodedItems> {
+        let mut extended = items.clone();
+        for column in extended.modalities.iter_mut().filter(|column| column.name == "text") {
+            let texts = items.items.iter().map(|item| format!("{} {relation}", reader.text(*item).unwrap_or("")));
+            let texts: Vec<String> = texts.collect();
+            column.chunks.clear();
+            for chunk in texts.chunks(CHUNK) {
+                let ids = self.tokenizer.encode(chunk, self.config.text.max_tokens)?;
+                column.chunks.push(self.keep(self.model.encode_text(&ids, &self.device)));
+            }
+        }
+        Ok(extended)
+    }
+
+    /// The device's own check that all work so far went well.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn sync(&self) -> Result<()> {
+        self.device.sync().map_err(Error::device)
+    }
+
+    /// The device.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Number of trained values.
+    pub fn parameters(&self) -> usize {
+        self.model.num_params()
+    }
+}
+
+impl EncodedItems {
+    /// The items, as dataset indices.
+    pub fn items(&self) -> &[u32] {
+        &self.items
+    }
+
+    /// Modalities that the items were encoded with.
+    pub fn modalities(&self) -> Vec<String> {
+        self.modalities.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// The items at `rows` (positions in [`Self::items`]), in that order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let column = |column: &EncodedColumn| {
+            let pieces = rows.chunk_by(|a, b| *a as usize / CHUNK == *b as usize / CHUNK);
+            let chunks = pieces.map(|piece| {
+                let chunk = &column.chunks[piece[0] as usize / CHUNK];
+                let within: Vec<i32> = piece.iter().map(|row| (*row as usize % CHUNK) as i32).collect();
+                let index = TensorData::new(within, [piece.len()]);
+                chunk.select(Tensor::<1, Int>::from_data(index, &chunk.states.device()))
+            });
+            EncodedColumn {
+                name: column.name.clone(),
+                chunks: chunks.collect(),
+                present: rows.iter().map(|row| column.present[*row as usize]).collect(),
+            }
+        };
+        Self {
+            items: rows.iter().map(|row| self.items[*row as usize]).collect(),
+            modalities: self.modalities.iter().map(column).collect(),
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! Items of a dataset -> encoder inputs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rcml_data::{Dataset, FeatureArray, ImageBatch, ImageConfig, ImageStore};
+use rcml_encoders::{TextTokenizer, TokenIds};
+
+use crate::{Error, ModelConfig, Result};
+
+/// Encoder inputs of some items, on the host: made ahead of time on another thread.
+#[derive(Debug, Clone)]
+pub struct ItemBatch {
+    /// Number of items.
+    pub items: usize,
+    /// Token ids and which items have a text.
+    pub text: Option<(TokenIds, Vec<bool>)>,
+    /// Pixels, and which items have a picture.
+    pub image: Option<ImageBatch>,
+    /// Feature modalities by name: `[N, T, input]` values, and which items have them.
+    pub features: BTreeMap<String, FeatureBatch>,
+}
+
+/// Feature vectors of some items.
+#[derive(Debug, Clone)]
+pub struct FeatureBatch {
+    /// `[N, T, input]`, row-major; zeros where the item lacks the modality.
+    pub values: Vec<f32>,
+    /// N, T, input.
+    pub shape: [usize; 3],
+    /// Which items have the modality.
+    pub present: Vec<bool>,
+}
+
+/// Everything needed to make encoder inputs for the items of one dataset. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct ItemReader {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    ids: Option<TokenIds>,
+    texts: Vec<Option<String>>,
+    images: Option<ImageStore>,
+    features: BTreeMap<String, (FeatureArray, Vec<Option<usize>>)>,
+}
+
+impl ItemReader {
+    /// Prepares the modalities that the model has: tokenizes all texts, decodes the pictures of `items`, reads the arrays.
+    /// `progress` is called with the number of pictures done, from several threads.
+    ///
+    /// # Errors
+    /// Corrupt pictures (unless they are to be skipped), a bad array, an array of another width than the model's.
+    pub fn open(
+        dataset: &Dataset,
+        items: &[u32],
+        model: &ModelConfig,
+        tokenizer: &TextTokenizer,
+        image: &ImageConfig,
+        progress: &(dyn Fn(usize) + Sync),
+    ) -> Result<Self> {
+        let mut inner = Inner { ids: None, texts: vec![], images: None, features: BTreeMap::new() };
+        for modality in &model.modalities {
+            match modality.name.as_str() {
+                "text" => {
+                    let texts: Vec<&str> = dataset.items.iter().map(|i| i.text.as_deref().unwrap_or("")).collect();
+                    inner.ids = Some(tokenizer.encode(&texts, model.text.max_tokens)?);
+                    inner.texts = dataset.items.iter().map(|item| item.text.clone()).collect();
+                }
+                "image" => {
+                    let config = ImageConfig { size: model.image.size, ..image.clone() };
+                    inner.images = Some(ImageStore::open(dataset, items, config, progress)?);
+                }
+                name if dataset.info.modalities.contains_key(name) => {
+                    let array = dataset.features(name)?;
+                    let width = array.shape.last().copied().unwrap_or(0);
+                    if width != modality.input {
+                        return Err(Error::input(format!(
+                            "modality {name:?}: the model expects vectors of width {}, the data set has width {width}",
+                            modality.input
+                        )));
+                    }
+                    let rows = dataset.items.iter().map(|item| item.features.get(name).copied()).collect();
+                    inner.features.insert(name.into(), (array, rows));
+                }
+                // The dataset lacks a modality that the model knows: it is missing from every item.
+                _ => {}
+            }
+        }
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Pictures that were skipped.
+    pub fn image_problems(&self) -> &[rcml_data::ImageProblem] {
+        self.inner.images.as_ref().map_or(&[], ImageStore::problems)
+    }
+
+    /// The text of an item, where the model reads texts.
+    pub fn text(&self, item: u32) -> Option<&str> {
+        self.inner.texts.get(item as usize)?.as_deref()
+    }
+
+    /// Encoder inputs of items (dataset indices).
+    ///
+    /// # Errors
+    /// A picture that has become unreadable.
+    pub fn batch(&self, items: &[u32]) -> Result<ItemBatch> {
+        let has_text = |item: &u32| self.text(*item).is_some();
+        let text = self.inner.ids.as_ref().map(|ids| (ids.select(items), items.iter().map(has_text).collect()));
+        let image = self.inner.images.as_ref().map(|images| images.batch(items)).transpose()?;
+        let features = self.inner.features.iter().map(|(name, (array, rows))| {
+            let rows: Vec<Option<usize>> = items.iter().map(|item| rows[*item as usize]).collect();
+            (name.clone(), feature_batch(array, &rows))
+        });
+        Ok(ItemBatch { items: items.len(), text, image, features: features.collect() })
+    }
+}
+
+fn feature_batch(array: &FeatureArray, rows: &[Option<usize>]) -> FeatureBatch {
+    let input = array.shape.last().copied().unwrap_or(1);
+    let tokens = if array.shape.len() == 3 { array.shape[1] } else { 1 };
+    let stride = tokens * input;
+    let mut values = vec![0.0; rows.len() * stride];
+    for (row, out) in rows.iter().zip(values.chunks_mut(stride.max(1))) {
+        if let Some(row) = row {
+            out.copy_from_slice(&array.values[row * stride..][..stride]);
+        }
+    }
+    FeatureBatch { values, shape: [rows.len(), tokens, input], present: rows.iter().map(Option::is_some).collect() }
+}
