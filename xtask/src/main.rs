@@ -1,2 +1,82 @@
-//! .
-fn main() {}
+//! Project commands. `cargo xtask --help` lists them; each has its own `--help` with an example.
+//!
+//! Everything that compiles Burn is called with `--release --workspace`: another profile or another choice of packages
+//! has other features, and then Burn's CPU backend is compiled again, which takes minutes
+//! (docs/decisions/0001-one-build-profile.md).
+
+mod audit;
+mod ci;
+mod command;
+mod data;
+mod failure;
+mod package;
+mod plan;
+mod program;
+mod readme;
+mod smoke;
+mod steps;
+mod test;
+mod train;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use failure::{Failure, Result};
+
+/// Project commands of RCML.
+#[derive(Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", after_help = "Example: cargo xtask train")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the program and the data, train, and show results on held-out items
+    Train(train::TrainArgs),
+    /// Build a data set under datasets/NAME/built
+    Data(data::DataArgs),
+    /// Run all tests on the default features
+    Test(test::TestArgs),
+    /// Run every check that a change must pass, cheapest first
+    Ci(ci::CiArgs),
+    /// Check licences, bans and sources of all dependencies with cargo-deny
+    Audit(audit::AuditArgs),
+    /// Check that every crate can be published, and that one can be used alone
+    Package(package::PackageArgs),
+}
+
+fn main() -> ExitCode {
+    // Paths of the command line are relative to where the user is; they are made absolute while parsing.
+    let cli = Cli::parse();
+    let result = std::env::set_current_dir(root())
+        .map_err(|error| Failure::new(format!("{}: {error}", root().display())))
+        .and_then(|()| command::watch_interrupts())
+        .and_then(|()| run(cli.command));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Train(args) => train::run(args),
+        Command::Data(args) => data::run(&args),
+        Command::Test(args) => test::run(&args),
+        Command::Ci(args) => ci::run(&args),
+        Command::Audit(args) => audit::run(&args),
+        Command::Package(args) => package::run(&args),
+    }
+}
+
+/// The workspace's folder.
+fn root() -> PathBuf {
+    let xtask = std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
+    xtask.parent().map_or_else(|| xtask.clone(), PathBuf::from)
+}
