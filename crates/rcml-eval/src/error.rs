@@ -14,6 +14,8 @@ pub struct Error(#[from] Box<ErrorKind>);
 pub(crate) enum ErrorKind {
     #[error(transparent)]
     Data(rcml_data::Error),
+    #[error(transparent)]
+    Model(rcml_model::Error),
     #[error("{0}")]
     Input(String),
     #[error("scorer `{scorer}`: {source}")]
@@ -50,6 +52,7 @@ impl Error {
     pub fn is_input(&self) -> bool {
         match &*self.0 {
             ErrorKind::Data(error) => error.is_input(),
+            ErrorKind::Model(error) => error.is_input(),
             ErrorKind::Input(_) => true,
             ErrorKind::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
             _ => false,
@@ -66,6 +69,12 @@ impl From<ErrorKind> for Error {
 impl From<rcml_data::Error> for Error {
     fn from(error: rcml_data::Error) -> Self {
         ErrorKind::Data(error).into()
+    }
+}
+
+impl From<rcml_model::Error> for Error {
+    fn from(error: rcml_model::Error) -> Self {
+        ErrorKind::Model(error).into()
     }
 }
 

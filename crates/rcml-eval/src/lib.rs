@@ -42,6 +42,7 @@ mod baseline;
 mod error;
 mod eval_set;
 pub mod metrics;
+mod model_scorer;
 mod report;
 mod scorer;
 mod task;
@@ -50,6 +51,7 @@ mod view;
 pub use baseline::{ChanceScorer, OracleScorer, PopularityScorer, TfIdfQuery, TfIdfScorer};
 pub use error::{Error, Result};
 pub use eval_set::EvalSet;
+pub use model_scorer::ModelScorer;
 pub use report::{
     Answer, CaseItem, CaseStudy, Column, Curve, EvalReport, ReportData, ResultRow, ResultTable, Series, read_curves,
 };

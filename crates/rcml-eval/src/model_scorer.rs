@@ -1,0 +1,256 @@
+//! A trained model under evaluation.
+
+use std::collections::{BTreeSet, HashMap};
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+use rcml_data::{Dataset, Role};
+use rcml_model::{ConditionedSide, Embedder, Embeddings, EncodedItems, ItemReader, RelationInText, RelationQuery};
+
+use crate::{Error, RelationRef, Result, Scorer, Side, View};
+
+/// Scores of a trained model: the dot product of the query's and the candidate's unit vectors, both embedded under the
+/// query's relation.
+///
+/// Items are encoded once for all relations. Under a relation they are embedded when they are first asked for, and kept
+/// until another relation is asked for: memory is N x D values per modality, whatever the number of relations.
+#[derive(Debug)]
+pub struct ModelScorer {
+    name: String,
+    views: Vec<View>,
+    relations: Vec<(String, (Role, Role))>,
+    embedder: Embedder,
+    reader: ItemReader,
+    /// `None` before the first item is asked for.
+    encoded: Option<EncodedItems>,
+    /// Item -> its row in `encoded`.
+    rows: HashMap<u32, u32>,
+    relation: Option<RelationRef>,
+    queries: Vectors,
+    candidates: Vectors,
+}
+
+/// Embedded items on the host.
+#[derive(Debug, Default)]
+struct Vectors {
+    /// Item -> its row in every column.
+    rows: HashMap<u32, usize>,
+    columns: Vec<Column>,
+}
+
+/// The unit vectors of one side of a view, row-major, and which items have them.
+#[derive(Debug)]
+struct Column {
+    side: Side,
+    values: Vec<f32>,
+    present: Vec<bool>,
+    width: usize,
+}
+
+impl ModelScorer {
+    /// A model that is asked about items of `dataset`, which `reader` reads.
+    pub fn new(name: impl Into<String>, dataset: &Dataset, embedder: Embedder, reader: ItemReader) -> Self {
+        let known = dataset.modalities();
+        let modalities = embedder.config().modalities.iter().map(|modality| modality.name.clone());
+        let modalities: Vec<String> = modalities.filter(|name| known.contains(name)).collect();
+        Self {
+            name: name.into(),
+            views: View::all(&modalities),
+            relations: dataset.relations.iter().map(|r| (r.description().to_string(), r.roles())).collect(),
+            embedder,
+            reader,
+            encoded: None,
+            rows: HashMap::new(),
+            relation: None,
+            queries: Vectors::default(),
+            candidates: Vectors::default(),
+        }
+    }
+
+    /// The model.
+    pub fn embedder(&self) -> &Embedder {
+        &self.embedder
+    }
+
+    fn words(&self, relation: RelationRef) -> Result<(RelationQuery, RelationQuery)> {
+        let RelationRef::Index(index) = relation else {
+            return Ok((RelationQuery::SameItem, RelationQuery::SameItem));
+        };
+        let (text, (query, candidate)) = self.relations.get(index as usize).ok_or_else(|| {
+            Error::input(format!("relation {index} of {}: there is no such relation", self.relations.len()))
+        })?;
+        let of = |role: Role| RelationQuery::Relation(text.clone(), role);
+        Ok((of(query.to_owned()), of(candidate.to_owned())))
+    }
+
+    /// Whether an item has one vector, as query and as candidate.
+    fn shares_vectors(&self, query: &RelationQuery, candidate: &RelationQuery) -> bool {
+        let config = self.embedder.config();
+        let is_same_item = *query == RelationQuery::SameItem;
+        config.side == ConditionedSide::Both
+            && (is_same_item || config.relation_in_text == RelationInText::None)
+            && (query == candidate || !config.roles)
+    }
+
+    /// Embeds what is asked for and not yet embedded. Returns whether queries are among the candidates' vectors.
+    fn embed(&mut self, relation: RelationRef, queries: &[u32], candidates: &[u32]) -> Result<bool> {
+        let missing: BTreeSet<u32> =
+            queries.iter().chain(candidates).copied().filter(|item| !self.rows.contains_key(item)).collect();
+        if !missing.is_empty() {
+            let all: BTreeSet<u32> = self.rows.keys().copied().chain(missing).collect();
+            self.prepare(&all.into_iter().collect::<Vec<_>>())?;
+        }
+        if self.relation != Some(relation) {
+            self.queries = Vectors::default();
+            // Candidates that no relation conditions stay the same under the next one.
+            if self.embedder.config().side == ConditionedSide::Both {
+                self.candidates = Vectors::default();
+            }
+            self.relation = Some(relation);
+        }
+        let Some(encoded) = &self.encoded else { return Ok(true) };
+        let (query, candidate) = self.words(relation)?;
+        let shared = self.shares_vectors(&query, &candidate);
+        let (own, others): (&[u32], &[u32]) = if shared { (&[], queries) } else { (queries, &[]) };
+        let new = self.candidates.missing(candidates.iter().chain(others));
+        if !new.is_empty() {
+            let items = select(encoded, &self.rows, &new);
+            self.candidates.extend(&new, self.embedder.candidates(&items, &candidate)?)?;
+        }
+        let new = self.queries.missing(own.iter());
+        if !new.is_empty() {
+            let items = select(encoded, &self.rows, &new);
+            self.queries.extend(&new, self.embedder.queries(&self.reader, &items, &query)?)?;
+        }
+        Ok(shared)
+    }
+
+    fn sides(&self, shared: bool, view: &View) -> Option<(Rows<'_>, Rows<'_>)> {
+        let queries = if shared { &self.candidates } else { &self.queries };
+        Some((queries.side(&view.query)?, self.candidates.side(&view.candidate)?))
+    }
+}
+
+/// The encoded `items`, which are ascending.
+fn select(encoded: &EncodedItems, rows: &HashMap<u32, u32>, items: &[u32]) -> EncodedItems {
+    if encoded.items() == items {
+        return encoded.clone();
+    }
+    let rows: Vec<u32> = items.iter().filter_map(|item| rows.get(item).copied()).collect();
+    encoded.select(&rows)
+}
+
+impl Scorer for ModelScorer {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn views(&self) -> Vec<View> {
+        self.views.clone()
+    }
+
+    fn prepare(&mut self, items: &[u32]) -> Result<()> {
+        if items.iter().all(|item| self.rows.contains_key(item)) {
+            return Ok(());
+        }
+        self.encoded = Some(self.embedder.encode(&self.reader, items, &|_| {})?);
+        self.rows = items.iter().copied().zip(0..).collect();
+        (self.queries, self.candidates, self.relation) = (Vectors::default(), Vectors::default(), None);
+        Ok(())
+    }
+
+    fn scores(&mut self, relation: RelationRef, view: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
+        let shared = self.embed(relation, queries, candidates)?;
+        let mut scores = vec![f32::NAN; queries.len() * candidates.len()];
+        if let Some((from, to)) = self.sides(shared, view) {
+            let columns: Vec<Option<&[f32]>> = candidates.iter().map(|item| to.vector(*item)).collect();
+            scores.par_chunks_mut(candidates.len().max(1)).zip(queries).for_each(|(scores, query)| {
+                let Some(query) = from.vector(*query) else { return };
+                for (score, candidate) in scores.iter_mut().zip(&columns) {
+                    *score = candidate.map_or(f32::NAN, |candidate| dot(query, candidate));
+                }
+            });
+        }
+        Ok(scores)
+    }
+
+    fn pair_scores(&mut self, relation: RelationRef, view: &View, pairs: &[(u32, u32)]) -> Result<Vec<f32>> {
+        let (queries, candidates): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
+        let shared = self.embed(relation, &queries, &candidates)?;
+        let Some((from, to)) = self.sides(shared, view) else { return Ok(vec![f32::NAN; pairs.len()]) };
+        let score = |&(query, candidate): &(u32, u32)| match (from.vector(query), to.vector(candidate)) {
+            (Some(query), Some(candidate)) => dot(query, candidate),
+            _ => f32::NAN,
+        };
+        Ok(pairs.par_iter().map(score).collect())
+    }
+}
+
+impl Vectors {
+    /// Items without a vector yet, ascending and once each.
+    fn missing<'a>(&self, items: impl Iterator<Item = &'a u32>) -> Vec<u32> {
+        let new: BTreeSet<u32> = items.copied().filter(|item| !self.rows.contains_key(item)).collect();
+        new.into_iter().collect()
+    }
+
+    fn extend(&mut self, items: &[u32], embeddings: Embeddings) -> Result<()> {
+        let before = self.rows.len();
+        self.rows.extend(items.iter().copied().zip(before..));
+        let any = (0..items.len()).map(|i| embeddings.modalities.iter().any(|(_, _, present)| present[i])).collect();
+        for (name, vectors, present) in embeddings.modalities {
+            self.push(Side::Modality(name), vectors, present)?;
+        }
+        self.push(Side::Fused, embeddings.fused, any)
+    }
+
+    fn push(&mut self, side: Side, vectors: Tensor<2>, present: Vec<bool>) -> Result<()> {
+        let [_, width] = vectors.dims();
+        let values = vectors.try_into_vec_as::<f32>().map_err(|error| Error::scorer("model", format!("{error:?}")))?;
+        match self.columns.iter_mut().find(|column| column.side == side) {
+            Some(column) => {
+                column.values.extend(values);
+                column.present.extend(present);
+            }
+            None => self.columns.push(Column { side, values, present, width }),
+        }
+        Ok(())
+    }
+
+    fn side(&self, side: &Side) -> Option<Rows<'_>> {
+        Some(Rows { rows: &self.rows, column: self.columns.iter().find(|column| column.side == *side)? })
+    }
+}
+
+/// One side of a view.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    rows: &'a HashMap<u32, usize>,
+    column: &'a Column,
+}
+
+impl<'a> Rows<'a> {
+    /// The item's vector, where the item has the modality.
+    fn vector(&self, item: u32) -> Option<&'a [f32]> {
+        let row = *self.rows.get(&item)?;
+        let column = self.column;
+        column.present.get(row).copied().unwrap_or(false).then(|| &column.values[row * column.width..][..column.width])
+    }
+}
+
+/// Sixteen partial sums in a fixed order: the compiler turns them into vector instructions, and the bits do not depend on
+/// the thread count.
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    const LANES: usize = 16;
+    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f32 = a_lanes.remainder().iter().zip(b_lanes.remainder()).map(|(x, y)| x * y).sum();
+    let mut sums = [0.0f32; LANES];
+    for (x, y) in a_lanes.zip(b_lanes) {
+        for lane in 0..LANES {
+            sums[lane] += x[lane] * y[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests;
