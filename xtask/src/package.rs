@@ -30,6 +30,8 @@ pub(crate) fn run(args: &PackageArgs) -> Result<()> {
     steps.run("archives", || {
         let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);
         package.args(args.quick.then_some("--no-verify")).args(args.allow_dirty.then_some("--allow-dirty"));
+        // Without a folder that is named, each crate is verified in one of its own and compiles Burn for itself.
+        package.arg("--target-dir").arg(target_root()?);
         run_command(&mut package)
     });
     if !args.quick {
@@ -50,10 +52,13 @@ fn alone() -> Result<()> {
     write(&folder, "Cargo.toml", &manifest(&krate, &read(Path::new("Cargo.toml"))?))?;
     // The same versions and, in the same target folder, every dependency that has the same features.
     write(&folder, "Cargo.lock", &read(Path::new("Cargo.lock"))?)?;
-    let target = target_folder()?;
     let mut run = cargo(["run", "--release", "--manifest-path"]);
-    run.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target.parent().unwrap_or(&target));
-    run_command(&mut run)
+    run_command(run.arg(folder.join("Cargo.toml")).arg("--target-dir").arg(target_root()?))
+}
+
+fn target_root() -> Result<PathBuf> {
+    let release = target_folder()?;
+    Ok(release.parent().map_or_else(|| release.clone(), PathBuf::from))
 }
 
 /// A manifest with the workspace's profile and version of Burn.

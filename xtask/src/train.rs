@@ -71,9 +71,10 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
     let mut failures = Vec::new();
     let mut trained = Vec::new();
     for run in &runs {
+        // One broken run must not lose the others.
         match train(&program, run) {
             Ok(()) => trained.push(run),
-            Err(failure) if interrupted() => return Err(failure),
+            Err(failure) if interrupted() || runs.len() == 1 => return Err(failure),
             Err(failure) => {
                 eprintln!("error: {failure}");
                 failures.push(failure.to_string());
