@@ -1,0 +1,127 @@
+//! Checkpoints: everything that the next step depends on.
+
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::store::ModuleRecord;
+use burn::tensor::Device;
+use rcml_model::Rcml;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Where a run stands. Batches are a function of (seed, step), so there is no random state to keep.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Progress {
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Best value of the validation metric.
+    pub(crate) best_value: Option<f64>,
+    /// The step of the best value.
+    pub(crate) best_step: u64,
+    /// Validations since.
+    pub(crate) since_best: u64,
+}
+
+/// The checkpoints of a run folder.
+pub(crate) struct Checkpoints {
+    folder: PathBuf,
+    keep: usize,
+}
+
+impl Checkpoints {
+    pub(crate) fn new(run: &Path, keep: usize) -> Self {
+        Self { folder: run.join("checkpoints"), keep }
+    }
+
+    fn path(&self, step: u64) -> PathBuf {
+        self.folder.join(format!("step-{step:08}"))
+    }
+
+    /// Steps of complete checkpoints, ascending.
+    fn steps(&self) -> Vec<u64> {
+        let Ok(entries) = std::fs::read_dir(&self.folder) else { return Vec::new() };
+        let number = |entry: std::io::Result<std::fs::DirEntry>| {
+            entry.ok()?.file_name().to_str()?.strip_prefix("step-")?.parse().ok()
+        };
+        let mut steps: Vec<u64> = entries.filter_map(number).collect();
+        steps.sort_unstable();
+        steps
+    }
+
+    /// Writes a checkpoint under a temporary name, renames it, and removes all but the newest.
+    pub(crate) fn save(&self, model: &Rcml, optimizer: &ModuleOptimizer, progress: &Progress) -> Result<()> {
+        let target = self.path(progress.step);
+        let temporary = self.folder.join("writing.tmp");
+        let io = |path: &Path, error| Error::io(path, error);
+        remove(&temporary)?;
+        std::fs::create_dir_all(&temporary).map_err(|error| io(&temporary, error))?;
+        save_record(model, &temporary.join("model.bpk"))?;
+        let path = temporary.join("optimizer.bpk");
+        optimizer.to_record().save(&path).map_err(|error| Error::file(&path, error))?;
+        let path = temporary.join("progress.json");
+        let text = serde_json::to_string(progress).map_err(|error| Error::file(&path, error))?;
+        std::fs::write(&path, text).map_err(|error| io(&path, error))?;
+        remove(&target)?;
+        std::fs::rename(&temporary, &target).map_err(|error| io(&target, error))?;
+        let steps = self.steps();
+        for step in &steps[..steps.len().saturating_sub(self.keep)] {
+            remove(&self.path(*step))?;
+        }
+        Ok(())
+    }
+
+    /// The newest checkpoint, if there is one.
+    pub(crate) fn latest(
+        &self,
+        model: Rcml,
+        optimizer: ModuleOptimizer,
+        device: &Device,
+    ) -> Result<(Rcml, ModuleOptimizer, Progress)> {
+        let Some(step) = self.steps().pop() else { return Ok((model, optimizer, Progress::default())) };
+        let folder = self.path(step);
+        let model = load_record(model, &folder.join("model.bpk"), device)?;
+        let path = folder.join("optimizer.bpk");
+        let record = OptimizerRecord::load(&path).map_err(|error| Error::file(&path, error))?;
+        let optimizer = optimizer.load_record(record);
+        let path = folder.join("progress.json");
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let progress = serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
+        Ok((model, optimizer, progress))
+    }
+
+    fn best(&self) -> PathBuf {
+        self.folder.join("best.bpk")
+    }
+
+    /// Keeps these weights as the best so far.
+    pub(crate) fn save_best(&self, model: &Rcml) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, error))?;
+        let temporary = self.folder.join("best.bpk.tmp");
+        save_record(model, &temporary)?;
+        std::fs::rename(&temporary, self.best()).map_err(|error| Error::io(&self.best(), error))
+    }
+
+    /// The best weights, or `model` where no validation was done.
+    pub(crate) fn load_best(&self, model: Rcml, device: &Device) -> Result<Rcml> {
+        if self.best().is_file() { load_record(model, &self.best(), device) } else { Ok(model) }
+    }
+}
+
+fn save_record(model: &Rcml, path: &Path) -> Result<()> {
+    let record = model.clone().into_record();
+    record.save(path).map_err(|error| Error::file(path, error))
+}
+
+fn load_record(model: Rcml, path: &Path, device: &Device) -> Result<Rcml> {
+    let record = ModuleRecord::load(path).map_err(|error| Error::file(path, error))?;
+    Ok(model.load_record(record).fork(device))
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,178 @@
+//! A run as data.
+
+use std::path::Path;
+
+use rcml_data::{ImageConfig, SamplerConfig, SplitConfig};
+use rcml_encoders::TokenizerConfig;
+use rcml_losses::ObjectiveConfig;
+use rcml_model::ModelConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Everything a run depends on besides the data. A run folder's `config.toml` is this, complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RunConfig {
+    /// The preset that it started from; names the method in tables.
+    pub preset: String,
+    /// Seed of weights and batches. The split has a seed of its own.
+    pub seed: u64,
+    /// Steps, validation, checkpoints.
+    pub training: TrainingConfig,
+    /// The optimiser.
+    pub optimizer: OptimizerConfig,
+    /// The objective.
+    pub objective: ObjectiveConfig,
+    /// What is held out, where the files do not say.
+    pub split: SplitConfig,
+    /// Batches.
+    pub sampler: SamplerConfig,
+    /// Preprocessing of pictures; the size comes from the model.
+    pub image: ImageConfig,
+    /// The tokenizer.
+    pub tokenizer: TokenizerConfig,
+    /// The model.
+    pub model: ModelConfig,
+}
+
+/// Steps, validation and checkpoints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// Steps between validations; 0 = never.
+    pub validate_every: u64,
+    /// Validations without a new best before training stops early; 0 = never stop early.
+    pub patience: u64,
+    /// (query, relation, answer) triples of the validation split that are ranked, at most.
+    pub validation_queries: usize,
+    /// Steps between checkpoints; 0 = only when interrupted.
+    pub checkpoint_every: u64,
+    /// Checkpoints kept.
+    pub keep_checkpoints: usize,
+    /// Batches made ahead of time.
+    pub prefetch: usize,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self {
+            steps: 600,
+            validate_every: 50,
+            patience: 6,
+            validation_queries: 2000,
+            checkpoint_every: 100,
+            keep_checkpoints: 2,
+            prefetch: 2,
+        }
+    }
+}
+
+/// AdamW with warm-up and cosine decay.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// Learning rate at its highest.
+    pub learning_rate: f64,
+    /// Learning rate at the last step, as a share of the highest.
+    pub final_share: f64,
+    /// Share of the steps in which the rate rises from 0.
+    pub warmup: f64,
+    /// Decoupled weight decay of matrices; biases, norms, positions, roles and the temperature are not decayed.
+    pub weight_decay: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// Added to the root of the second moment.
+    pub epsilon: f64,
+    /// Largest norm of the whole gradient; 0 = no clipping.
+    pub clip_norm: f64,
+}
+
+impl Default for OptimizerConfig {
+    fn default() -> Self {
+        Self {
+            learning_rate: 1e-3,
+            final_share: 0.02,
+            warmup: 0.05,
+            weight_decay: 0.05,
+            beta1: 0.9,
+            beta2: 0.98,
+            epsilon: 1e-8,
+            clip_norm: 1.0,
+        }
+    }
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            preset: "rcml".into(),
+            seed: 1,
+            training: TrainingConfig::default(),
+            optimizer: OptimizerConfig::default(),
+            objective: ObjectiveConfig::default(),
+            split: SplitConfig::default(),
+            sampler: SamplerConfig::default(),
+            image: ImageConfig::default(),
+            tokenizer: TokenizerConfig::default(),
+            model: ModelConfig::default(),
+        }
+    }
+}
+
+impl RunConfig {
+    /// Reads the configuration of a run folder.
+    ///
+    /// # Errors
+    /// Names the file, and the key where it is one.
+    pub fn load(run: &Path) -> Result<Self> {
+        let path = run.join("config.toml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| Error::file(&path, format!("{error}; expected the folder of a run")))?;
+        toml::from_str(&text).map_err(|error| Error::file(&path, error))
+    }
+
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// Names the key, the value found and what was expected.
+    pub fn validate(&self) -> Result<()> {
+        let fail = |message: String| Err(Error::input(message));
+        let (training, optimizer) = (&self.training, &self.optimizer);
+        for (key, value) in [
+            ("training.steps", training.steps),
+            ("training.keep_checkpoints", training.keep_checkpoints as u64),
+            ("sampler.items", self.sampler.items as u64),
+            ("sampler.relations", self.sampler.relations as u64),
+        ] {
+            if value == 0 {
+                return fail(format!("{key}: expected at least 1, found 0"));
+            }
+        }
+        for (key, value, low, high) in [
+            ("optimizer.learning_rate", optimizer.learning_rate, 0.0, f64::MAX),
+            ("optimizer.final_share", optimizer.final_share, 0.0, 1.0),
+            ("optimizer.warmup", optimizer.warmup, 0.0, 1.0),
+            ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),
+            ("optimizer.beta1", optimizer.beta1, 0.0, 0.999_999),
+            ("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999),
+            ("optimizer.epsilon", optimizer.epsilon, 0.0, 1.0),
+            ("optimizer.clip_norm", optimizer.clip_norm, 0.0, f64::MAX),
+            ("sampler.relation_power", self.sampler.relation_power, 0.0, f64::MAX),
+        ] {
+            if !(low..=high).contains(&value) {
+                let range = if high == f64::MAX { format!("at least {low}") } else { format!("from {low} to {high}") };
+                return fail(format!("{key}: expected a number {range}, found {value}"));
+            }
+        }
+        if self.tokenizer.vocabulary < 16 {
+            return fail(format!("tokenizer.vocabulary: expected at least 16, found {}", self.tokenizer.vocabulary));
+        }
+        self.objective.validate().or_else(|message| fail(format!("objective.{message}")))?;
+        self.model.validate().or_else(|message| fail(format!("model.{message}")))
+    }
+}

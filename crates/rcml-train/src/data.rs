@@ -1,0 +1,216 @@
+//! Everything a step needs, made on the host ahead of time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use rcml_data::{
+    Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
+};
+use rcml_encoders::{TextTokenizer, TokenIds};
+use rcml_losses::PairTargets;
+use rcml_model::{ItemBatch, ItemReader, ModalityShape};
+
+use crate::{Event, Observer, Result, RunConfig};
+
+/// The data of a run: what may be trained on, and how it is read.
+pub(crate) struct RunData {
+    pub(crate) dataset: Dataset,
+    pub(crate) splits: Splits,
+    pub(crate) tokenizer: TextTokenizer,
+    pub(crate) reader: ItemReader,
+    pub(crate) sampler: RelationSampler,
+    pub(crate) record: TrainingRecord,
+    /// Equal numbers for items with the same text: no text tells them apart, so they are not each other's negatives.
+    same_text: Vec<u32>,
+    relation_specific_negatives: bool,
+    same_item: TokenIds,
+    max_tokens: usize,
+}
+
+/// The input of one training step.
+pub(crate) struct StepInput {
+    pub(crate) items: ItemBatch,
+    /// Texts and roles that condition, C of them; empty where the batch has no relation.
+    pub(crate) conditions: Option<(TokenIds, Vec<Role>)>,
+    /// Per relation, the condition of its anchors and of its candidates.
+    pub(crate) slots: Vec<(usize, usize)>,
+    pub(crate) related: PairTargets,
+    /// The generic relation.
+    pub(crate) generic: TokenIds,
+    pub(crate) same_item: PairTargets,
+}
+
+impl RunData {
+    /// Reads and splits a dataset, checks that nothing held out is trained on, trains (or reads, when resuming) the tokenizer,
+    /// decodes the pictures, and fills in what the model takes from the data.
+    pub(crate) fn open(path: &Path, run: &Path, config: &mut RunConfig, observer: &mut dyn Observer) -> Result<Self> {
+        let dataset = Dataset::open(path)?;
+        let splits = Splits::assign(&dataset, &config.split)?;
+        let record = TrainingRecord::of(&dataset, &splits);
+        for held_out in [Split::Validation, Split::Test] {
+            check_leakage(&dataset, &splits, held_out, &record)?;
+        }
+
+        let train = splits.items_of(Split::Train);
+        config.model.modalities = modalities(&dataset, &train)?;
+        let file = run.join("tokenizer.json");
+        let tokenizer = if file.is_file() {
+            TextTokenizer::load(&file)?
+        } else {
+            let texts = train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref());
+            let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
+            let phrasings = seen.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str));
+            let own = std::iter::once(config.model.same_item.as_str());
+            let tokenizer = TextTokenizer::train(&config.tokenizer, texts.chain(phrasings).chain(own))?;
+            tokenizer.save(&file)?;
+            tokenizer
+        };
+        config.model.vocabulary = tokenizer.vocabulary();
+
+        let mut watched = train.clone();
+        watched.extend(splits.items_of(Split::Validation));
+        watched.sort_unstable();
+        watched.dedup();
+        let pictures = watched.iter().filter(|item| dataset.items[**item as usize].image.is_some()).count();
+        observer.event(&Event::Images { done: 0, total: pictures });
+        let reader = ItemReader::open(&dataset, &watched, &config.model, &tokenizer, &config.image, &|_| {})?;
+        observer.event(&Event::Images { done: pictures, total: pictures });
+        for problem in reader.image_problems() {
+            let message = format!("skipped {}: {}", problem.path.display(), problem.message);
+            observer.event(&Event::Message(message));
+        }
+
+        let graph =
+            RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
+        let sampler = RelationSampler::new(config.sampler.clone(), config.seed, train, &dataset.relations, graph)?;
+        let same_text = same_text(&dataset);
+        let same_item = tokenizer.encode(&[&config.model.same_item], config.model.text.max_tokens)?;
+        Ok(Self {
+            dataset,
+            splits,
+            tokenizer,
+            reader,
+            sampler,
+            record,
+            same_text,
+            relation_specific_negatives: config.objective.relation_specific_negatives,
+            same_item,
+            max_tokens: config.model.text.max_tokens,
+        })
+    }
+
+    /// (source, target) pairs that may be trained on.
+    pub(crate) fn pairs(&self) -> usize {
+        let graph = self.sampler.graph();
+        (0..graph.relations() as u32).map(|relation| graph.pairs(relation)).sum()
+    }
+
+    /// Relations with at least one such pair.
+    pub(crate) fn relations(&self) -> usize {
+        let graph = self.sampler.graph();
+        (0..graph.relations() as u32).filter(|relation| graph.pairs(*relation) > 0).count()
+    }
+
+    /// The input of a step (from 0).
+    pub(crate) fn step(&self, step: u64) -> Result<StepInput> {
+        let batch = self.sampler.batch(step);
+        let (mut texts, mut roles, mut slots) = (Vec::new(), Vec::new(), Vec::new());
+        for drawn in &batch.relations {
+            let relation = &self.dataset.relations[drawn.relation as usize];
+            let text = relation.descriptions.get(drawn.phrasing).map_or("", String::as_str);
+            let (anchor, candidate) = relation.roles();
+            let first = texts.len();
+            texts.push(text);
+            roles.push(anchor);
+            if candidate != anchor {
+                texts.push(text);
+                roles.push(candidate);
+            }
+            slots.push((first, texts.len() - 1));
+        }
+        let conditions =
+            if texts.is_empty() { None } else { Some((self.tokenizer.encode(&texts, self.max_tokens)?, roles)) };
+        Ok(StepInput {
+            items: self.reader.batch(&batch.items)?,
+            conditions,
+            slots,
+            related: self.related(&batch),
+            generic: self.same_item.clone(),
+            same_item: self.same_item(&batch),
+        })
+    }
+
+    /// Positives from the whole graph; negatives are the rest, without known relatives unless they are wanted.
+    fn related(&self, batch: &RelationBatch) -> PairTargets {
+        let none: Vec<u32> = Vec::new();
+        let relations: Vec<Vec<(u32, &[u32], &[u32])>> = batch
+            .relations
+            .iter()
+            .map(|relation| {
+                relation
+                    .anchors
+                    .iter()
+                    .zip(&relation.positives)
+                    .map(|(row, positives)| {
+                        let known =
+                            if self.relation_specific_negatives { &none } else { &batch.related[*row as usize] };
+                        (*row, positives.as_slice(), known.as_slice())
+                    })
+                    .collect()
+            })
+            .collect();
+        PairTargets::new(batch.items.len(), &relations)
+    }
+
+    /// Each row's positive is its own counterpart; items with the same text take no part, nor known relatives unless wanted.
+    fn same_item(&self, batch: &RelationBatch) -> PairTargets {
+        let rows: Vec<u32> = (0..batch.items.len() as u32).collect();
+        let mut by_text: HashMap<u32, Vec<u32>> = HashMap::new();
+        for (row, item) in rows.iter().zip(&batch.items) {
+            by_text.entry(self.same_text[*item as usize]).or_default().push(*row);
+        }
+        let excluded: Vec<Vec<u32>> = rows
+            .iter()
+            .zip(&batch.items)
+            .map(|(row, item)| {
+                let mut excluded = by_text[&self.same_text[*item as usize]].clone();
+                excluded.retain(|other| other != row);
+                if !self.relation_specific_negatives {
+                    excluded.extend(&batch.related[*row as usize]);
+                }
+                excluded
+            })
+            .collect();
+        let anchors =
+            rows.iter().zip(&excluded).map(|(row, excluded)| (*row, std::slice::from_ref(row), &excluded[..]));
+        PairTargets::new(rows.len(), &[anchors.collect()])
+    }
+}
+
+/// Modalities that training items have, with the width of feature arrays.
+fn modalities(dataset: &Dataset, train: &[u32]) -> Result<Vec<ModalityShape>> {
+    let mut shapes = Vec::new();
+    for name in dataset.modalities() {
+        if !train.iter().any(|item| dataset.items[*item as usize].has(&name)) {
+            continue;
+        }
+        let input = match name.as_str() {
+            "text" | "image" => 0,
+            _ => dataset.features(&name)?.shape.last().copied().unwrap_or(0),
+        };
+        shapes.push(ModalityShape { name, input });
+    }
+    Ok(shapes)
+}
+
+/// A number per item, equal for equal texts; items without a text are all different.
+fn same_text(dataset: &Dataset) -> Vec<u32> {
+    let texts: BTreeSet<&str> = dataset.items.iter().filter_map(|item| item.text.as_deref()).collect();
+    let numbers: HashMap<&str, u32> = texts.into_iter().zip(0..).collect();
+    let own = numbers.len() as u32;
+    let number = |(index, item): (usize, &rcml_data::Item)| match item.text.as_deref() {
+        Some(text) => numbers[text],
+        None => own + index as u32,
+    };
+    dataset.items.iter().enumerate().map(number).collect()
+}

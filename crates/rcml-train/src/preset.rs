@@ -1,0 +1,97 @@
+//! Named compositions: methods that differ in a few settings of one program.
+
+use rcml_attention::{AttentionConfig, AttentionInit, ConditionerConfig, Modulate, Pool, SummaryBias};
+use rcml_losses::{Average, Denominator, ObjectiveConfig, TemperatureConfig};
+use rcml_model::{ModelConfig, RelationInText};
+
+use crate::RunConfig;
+
+/// Names that [`RunConfig::resolve`] accepts.
+pub fn preset_names() -> &'static [&'static str] {
+    &["rcml", "rcml-paper", "gate", "clip-relations", "clip"]
+}
+
+/// The configuration of a preset; encoders, optimiser and budget are the same in all of them.
+pub(crate) fn preset(name: &str) -> Option<RunConfig> {
+    let base = RunConfig { preset: name.into(), ..RunConfig::default() };
+    let conditioner = |pool, modulate| ConditionerConfig { pool, modulate, ..ConditionerConfig::default() };
+    // CLIP and its like embed an item in one way: no roles, no conditioning.
+    let unconditioned =
+        ModelConfig { conditioner: conditioner(Pool::Summary, Modulate::None), roles: false, ..base.model.clone() };
+    match name {
+        // Ours: relation attention picks tokens, the low-rank map and the gate turn channels.
+        "rcml" => Some(base),
+        // The paper to the letter, with from-scratch encoders and their learning rate.
+        "rcml-paper" => Some(RunConfig {
+            objective: ObjectiveConfig {
+                inter: 1.0,
+                intra: 0.5,
+                fused: 0.0,
+                same_item: 1.0,
+                related: 1.0,
+                denominator: Denominator::Joint,
+                average: Average::Pairs,
+                relation_specific_negatives: false,
+                temperature: TemperatureConfig { learned: false, ..TemperatureConfig::default() },
+            },
+            model: ModelConfig {
+                roles: false,
+                normalize_relations: false,
+                conditioner: ConditionerConfig {
+                    attention: AttentionConfig {
+                        heads: 1,
+                        beta: 0.6,
+                        summary_bias: SummaryBias::Scale(1.0),
+                        init: AttentionInit::Random,
+                        residual: false,
+                        residual_init: 0.0,
+                    },
+                    ..conditioner(Pool::Attention, Modulate::None)
+                },
+                ..base.model.clone()
+            },
+            ..base
+        }),
+        // A diagonal gate on the summary (Hydra): the cheap alternative to attention.
+        "gate" => Some(RunConfig {
+            model: ModelConfig { conditioner: conditioner(Pool::Summary, Modulate::Gate), ..base.model.clone() },
+            ..base
+        }),
+        // Relation edges as extra positives without conditioning; the relation's text joins the query's at test time. Items
+        // related in any way are no negatives: one space cannot hold them apart under one relation and together under another.
+        "clip-relations" => Some(RunConfig {
+            objective: ObjectiveConfig { relation_specific_negatives: false, ..base.objective.clone() },
+            model: ModelConfig { relation_in_text: RelationInText::Query, ..unconditioned },
+            ..base
+        }),
+        // Image-text pairs alone.
+        "clip" => Some(RunConfig {
+            objective: ObjectiveConfig { related: 0.0, same_item: 1.0, ..base.objective.clone() },
+            model: unconditioned,
+            ..base
+        }),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_is_valid_and_named_after_itself() {
+        for name in preset_names() {
+            let config = preset(name).unwrap();
+            assert_eq!(config.preset, *name);
+            config.validate().unwrap();
+            // The same budget and encoders for all.
+            let rcml = preset("rcml").unwrap();
+            assert_eq!(
+                (&config.training, &config.optimizer, &config.sampler),
+                (&rcml.training, &rcml.optimizer, &rcml.sampler)
+            );
+            assert_eq!((&config.model.text, &config.model.image), (&rcml.model.text, &rcml.model.image), "{name}");
+        }
+        assert!(preset("no such").is_none());
+    }
+}

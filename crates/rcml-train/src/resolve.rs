@@ -1,0 +1,174 @@
+//! Preset, then file, then single settings -> one complete configuration.
+
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use crate::preset::preset;
+use crate::{Error, Result, RunConfig, preset_names};
+
+impl RunConfig {
+    /// Resolves a configuration: the preset (`name`, else the file's `preset`, else `rcml`), overlaid with the file, overlaid
+    /// with `key=value` settings (dotted keys; values as in TOML, a bare word is a string), overlaid with the seed.
+    ///
+    /// # Errors
+    /// An unknown preset or key, a value of the wrong type or out of range: names the file or setting, the key, what was found
+    /// and what was expected.
+    pub fn resolve(name: Option<&str>, file: Option<&Path>, set: &[String], seed: Option<u64>) -> Result<Self> {
+        let overlay = match file {
+            Some(path) => {
+                let text = std::fs::read_to_string(path).map_err(|error| Error::file(path, error))?;
+                Some((path, text.parse::<Table>().map_err(|error| Error::file(path, error))?))
+            }
+            None => None,
+        };
+        let from_file = overlay.as_ref().and_then(|(_, table)| table.get("preset")?.as_str()).map(String::from);
+        let name = name.map(String::from).or(from_file).unwrap_or_else(|| "rcml".into());
+        let base = preset(&name).ok_or_else(|| {
+            Error::input(format!("preset: expected one of {}, found {name:?}", preset_names().join(", ")))
+        })?;
+        let mut table = Table::try_from(&base).map_err(|error| Error::input(error.to_string()))?;
+        if let Some((path, overlay)) = overlay {
+            check_keys(&table, &overlay, "").map_err(|message| Error::file(path, message))?;
+            merge(&mut table, overlay);
+            parse(&table).map_err(|message| Error::file(path, message))?;
+        }
+        for setting in set {
+            apply(&mut table, setting).map_err(|message| Error::input(format!("--set {setting}: {message}")))?;
+        }
+        table.insert("preset".into(), Value::String(name));
+        if let Some(seed) = seed {
+            let seed =
+                i64::try_from(seed).map_err(|_| Error::input(format!("seed: expected below 2^63, found {seed}")))?;
+            table.insert("seed".into(), Value::Integer(seed));
+        }
+        let config = parse(&table).map_err(Error::input)?;
+        config.validate()?;
+        Ok(config)
+    }
+}
+
+fn parse(table: &Table) -> Result<RunConfig, String> {
+    // Through text, so that messages name the key.
+    let text = toml::to_string(table).map_err(|error| error.to_string())?;
+    toml::from_str(&text).map_err(|error: toml::de::Error| error.to_string().trim_end().to_string())
+}
+
+fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
+    let (key, text) = setting.split_once('=').ok_or("expected key=value")?;
+    let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = value.unwrap_or_else(|| Value::String(text.to_string()));
+    let mut place = table;
+    let mut parts = key.split('.').peekable();
+    while let Some(part) = parts.next() {
+        if !place.contains_key(part) {
+            return Err(unknown(key, part, place));
+        }
+        let found = &mut place[part];
+        if parts.peek().is_none() {
+            // `1` for a number that happens to be a float is what everybody writes.
+            *found = match (&*found, value) {
+                (Value::Float(_), Value::Integer(number)) => Value::Float(number as f64),
+                (Value::Integer(_) | Value::Float(_) | Value::Boolean(_), Value::String(text)) => {
+                    return Err(format!("{key}: expected {}, found {text:?}", found.type_str()));
+                }
+                (_, value) => value,
+            };
+            return Ok(());
+        }
+        place = found.as_table_mut().ok_or_else(|| format!("{key}: {part} is a value, not a table"))?;
+    }
+    Err("expected a key before `=`".into())
+}
+
+fn check_keys(known: &Table, given: &Table, prefix: &str) -> Result<(), String> {
+    for (key, value) in given {
+        let path = format!("{prefix}{key}");
+        match (known.get(key), value) {
+            (None, _) => return Err(unknown(&path, key, known)),
+            // An enum's variant may be a table; the parser judges it.
+            (Some(Value::Table(known)), Value::Table(given)) if key != "summary_bias" => {
+                check_keys(known, given, &format!("{path}."))?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn unknown(path: &str, part: &str, place: &Table) -> String {
+    let keys: Vec<&str> = place.keys().map(String::as_str).collect();
+    format!("unknown key {path:?}: there is no {part:?} among {}", keys.join(", "))
+}
+
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) if key != "summary_bias" => merge(into, from),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcml_attention::{Pool, SummaryBias};
+
+    fn resolve(set: &[&str]) -> Result<RunConfig> {
+        RunConfig::resolve(None, None, &set.iter().map(ToString::to_string).collect::<Vec<_>>(), None)
+    }
+
+    #[test]
+    fn preset_file_and_settings_overlay_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("run.toml");
+        std::fs::write(&file, "preset = \"gate\"\n[training]\nsteps = 7\n[sampler]\nitems = 32\n").unwrap();
+        let config = RunConfig::resolve(None, Some(&file), &["training.steps=9".into()], Some(4)).unwrap();
+        assert_eq!(
+            (config.preset.as_str(), config.training.steps, config.sampler.items, config.seed),
+            ("gate", 9, 32, 4)
+        );
+        assert_eq!(config.model.conditioner.pool, Pool::Summary);
+        let config = RunConfig::resolve(Some("clip"), Some(&file), &[], None).unwrap();
+        assert_eq!((config.preset.as_str(), config.objective.related), ("clip", 0.0));
+    }
+
+    #[test]
+    fn values_are_toml_or_bare_words() {
+        let config =
+            resolve(&["objective.intra=1", "model.conditioner.pool=summary", "model.same_item=is it"]).unwrap();
+        assert_eq!((config.objective.intra, config.model.conditioner.pool), (1.0, Pool::Summary));
+        assert_eq!(config.model.same_item, "is it");
+        let config = resolve(&["model.conditioner.attention.summary_bias=hard"]).unwrap();
+        assert_eq!(config.model.conditioner.attention.summary_bias, SummaryBias::Hard);
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("bad.toml");
+        std::fs::write(&file, "[sampler]\nitem = 32\n").unwrap();
+        let message = RunConfig::resolve(None, Some(&file), &[], None).unwrap_err().to_string();
+        assert!(
+            message.contains("bad.toml") && message.contains("sampler.item") && message.contains("items"),
+            "{message}"
+        );
+        for (setting, words) in [
+            ("no.such.key=1", "no.such.key"),
+            ("training.steps=many", "training.steps"),
+            ("training.steps=0", "at least 1"),
+            ("model.conditioner.attention.beta=1.5", "beta"),
+            ("model.conditioner.pool=all", "pool"),
+            ("objective.temperature.initial=5", "objective.temperature.initial"),
+            ("training", "key=value"),
+        ] {
+            let error = resolve(&[setting]).unwrap_err();
+            assert!(error.is_input() && error.to_string().contains(words), "{setting}: {error}");
+        }
+        let message = RunConfig::resolve(Some("rmcl"), None, &[], None).unwrap_err().to_string();
+        assert!(message.contains("rmcl") && message.contains("clip-relations"), "{message}");
+    }
+}

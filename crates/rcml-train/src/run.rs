@@ -1,0 +1,260 @@
+//! The training loop: reads top to bottom.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use rcml_data::Prefetch;
+use rcml_losses::{Objective, Term};
+use rcml_model::{Rcml, save_weights};
+
+use crate::checkpoint::{Checkpoints, Progress};
+use crate::clip::clip_norm;
+use crate::data::{RunData, StepInput};
+use crate::error::ErrorKind;
+use crate::log::MetricsLog;
+use crate::optimizer::optimizer;
+use crate::step::forward;
+use crate::validation::{METRIC, Validation};
+use crate::{Error, Event, Observer, Result, RunConfig};
+
+/// What to train, on what, where.
+pub struct TrainOptions<'a> {
+    /// Folder of the dataset.
+    pub data: &'a Path,
+    /// Folder of the run: new, or of an unfinished run of the same configuration.
+    pub out: &'a Path,
+    /// The configuration.
+    pub config: RunConfig,
+    /// Where to compute.
+    pub device: Device,
+    /// Set from outside, stops after the step at hand, with a checkpoint.
+    pub interrupt: Arc<AtomicBool>,
+    /// Told how it goes.
+    pub observer: &'a mut dyn Observer,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// Steps done.
+    pub steps: u64,
+    /// Seconds of this call.
+    pub seconds: f64,
+    /// The step whose weights were kept.
+    pub best_step: u64,
+    /// Best value of the validation metric, where there was one.
+    pub best_value: Option<f64>,
+    /// Whether it was asked to stop before its end.
+    pub interrupted: bool,
+}
+
+/// Trains, or continues an unfinished run.
+///
+/// # Errors
+/// Bad data or configuration; a run folder that is finished or belongs to another configuration; a loss that is not finite.
+pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
+    let TrainOptions { data: path, out, mut config, device, interrupt, observer } = options;
+    let begun = Instant::now();
+    std::fs::create_dir_all(out).map_err(|error| Error::io(out, error))?;
+    if out.join("model.safetensors").is_file() {
+        return Err(Error::file(out, "this run is finished; choose another folder or remove it"));
+    }
+    let data = Arc::new(RunData::open(path, out, &mut config, observer)?);
+    write_start(out, &config, &data)?;
+
+    // Parameters are drawn when first touched: seed, then touch them all.
+    let device = device.autodiff();
+    device.seed(config.seed);
+    let model = config.model.init(&config.objective.temperature, &device);
+    let parameters = model.num_params();
+    let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints);
+    let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer(&config.optimizer)?, &device)?;
+    let mut log = MetricsLog::open(out, progress.step)?;
+
+    let validation = Validation::new(&data, config.training.validation_queries);
+    let validation = validation.filter(|_| config.training.validate_every > 0);
+    if validation.is_none() {
+        observer.event(&Event::Message("no validation pairs: the last step's weights are kept".into()));
+    }
+    let objective = Objective::new(config.objective.clone());
+    let training = config.training.clone();
+    let steps = training.steps;
+    observer.event(&Event::Started {
+        steps,
+        resumed_at: progress.step,
+        parameters,
+        items: data.splits.items_of(rcml_data::Split::Train).len(),
+        pairs: data.pairs(),
+        relations: data.relations(),
+    });
+
+    let source = data.clone();
+    // An error of ours travels as a value; the loader's own errors end the sequence.
+    let batches = Prefetch::new(progress.step..steps, training.prefetch, move |step| Ok(source.step(step)));
+    let mut rate = Rate::default();
+    let mut early = false;
+    for batch in batches {
+        let started = Instant::now();
+        let input = batch??;
+        let learning_rate = config.optimizer.rate(progress.step, steps);
+        let terms = forward(&model, &config.model, &objective, &input, &device);
+        let (next, values) = update(model, &mut optimizer, &config, &input, terms, learning_rate, progress.step + 1)?;
+        model = next;
+        progress.step += 1;
+
+        let items_per_second = rate.add(input.items.items, started.elapsed().as_secs_f64());
+        let eta_seconds = rate.seconds_per_step() * (steps - progress.step) as f64;
+        let loss = values.iter().find(|(name, _)| name == "loss").map_or(f64::NAN, |(_, value)| *value);
+        log.write(progress.step, "train", &values)?;
+        observer.event(&Event::Step {
+            step: progress.step,
+            steps,
+            loss: loss as f32,
+            learning_rate,
+            items_per_second,
+            eta_seconds,
+        });
+
+        let last = progress.step == steps;
+        if let Some(validation) = &validation
+            && (last || progress.step.is_multiple_of(training.validate_every))
+        {
+            let value = validation.measure(&model, &config.model, &config.image, &data)?;
+            let best = progress.best_value.is_none_or(|best| value > best);
+            log.write(progress.step, "validation", &[(METRIC.into(), value)])?;
+            observer.event(&Event::Validation { step: progress.step, metric: METRIC, value, best });
+            if best {
+                progress = Progress { best_value: Some(value), best_step: progress.step, since_best: 0, ..progress };
+                checkpoints.save_best(&model)?;
+            } else {
+                progress.since_best += 1;
+                early = training.patience > 0 && progress.since_best >= training.patience;
+            }
+        }
+        let due = training.checkpoint_every > 0 && progress.step.is_multiple_of(training.checkpoint_every);
+        let stop = interrupt.load(Ordering::Relaxed) && !last;
+        if due || stop {
+            checkpoints.save(&model, &optimizer, &progress)?;
+        }
+        if stop {
+            observer.event(&Event::Interrupted { step: progress.step });
+            return Ok(outcome(&progress, begun, true));
+        }
+        if early {
+            break;
+        }
+    }
+
+    if validation.is_none() {
+        progress.best_step = progress.step;
+    }
+    let best = checkpoints.load_best(model, &device)?;
+    save_weights(&best.valid(), out.join("model.safetensors"))?;
+    let outcome = outcome(&progress, begun, false);
+    let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);
+    observer.event(&Event::Finished { steps, seconds, best_step, early });
+    Ok(outcome)
+}
+
+/// Backward pass, clipping, optimiser step; values for the log. Stops where a term is not finite, before it reaches a weight.
+fn update(
+    model: Rcml,
+    optimizer: &mut burn::optim::ModuleOptimizer,
+    config: &RunConfig,
+    input: &StepInput,
+    terms: Vec<Term>,
+    learning_rate: f64,
+    step: u64,
+) -> Result<(Rcml, Vec<(String, f64)>)> {
+    let read = |value: &Tensor<1>| value.clone().try_into_scalar::<f32>().map_err(Error::device);
+    let mut values = Vec::with_capacity(terms.len() + 4);
+    let Some(loss) = Objective::sum(&terms) else {
+        return Err(Error::input(
+            "nothing to train on: the batch has no pair of related items, and its items have fewer than two modalities",
+        ));
+    };
+    for term in &terms {
+        let value = read(&term.value)?;
+        if !value.is_finite() {
+            return Err(ErrorKind::NotFinite { step, term: term.name.clone(), value }.into());
+        }
+        values.push((term.name.clone(), f64::from(value)));
+    }
+    values.insert(0, ("loss".into(), f64::from(read(&loss)?)));
+    let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let norm = clip_norm(&model, &mut gradients, config.optimizer.clip_norm);
+    if !norm.is_finite() {
+        return Err(ErrorKind::NotFinite { step, term: "the gradient's norm".into(), value: norm }.into());
+    }
+    let mut model = optimizer.step(learning_rate, model, gradients);
+    model.temperature = model.temperature.clamped();
+    let temperature = 1.0 / model.temperature.scale().try_into_scalar::<f32>().map_err(Error::device)?;
+    values.push(("gradient_norm".into(), f64::from(norm)));
+    values.push(("temperature".into(), f64::from(temperature)));
+    values.push(("learning_rate".into(), learning_rate));
+    values.push(("relations".into(), input.slots.len() as f64));
+    Ok((model, values))
+}
+
+/// Writes what belongs to a run before its first step, or checks it when the run continues.
+fn write_start(out: &Path, config: &RunConfig, data: &RunData) -> Result<()> {
+    let path = out.join("config.toml");
+    let text = toml::to_string(config).map_err(|error| Error::file(&path, error))?;
+    if let Ok(found) = std::fs::read_to_string(&path)
+        && found != text
+    {
+        let other = found.lines().zip(text.lines()).find(|(found, now)| found != now);
+        let (found, now) = other.unwrap_or(("", "another number of lines"));
+        return Err(Error::file(
+            &path,
+            format!(
+                "the folder holds an unfinished run of another configuration: it has `{found}`, asked for is `{now}`"
+            ),
+        ));
+    }
+    write(&path, &text)?;
+    let path = out.join("training.json");
+    let text = serde_json::to_string(&data.record).map_err(|error| Error::file(&path, error))?;
+    write(&path, &text)
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    let temporary = path.with_extension("tmp");
+    std::fs::write(&temporary, text).map_err(|error| Error::io(&temporary, error))?;
+    std::fs::rename(&temporary, path).map_err(|error| Error::io(path, error))
+}
+
+fn outcome(progress: &Progress, begun: Instant, interrupted: bool) -> Outcome {
+    Outcome {
+        steps: progress.step,
+        seconds: begun.elapsed().as_secs_f64(),
+        best_step: progress.best_step,
+        best_value: progress.best_value,
+        interrupted,
+    }
+}
+
+/// Exponentially smoothed speed.
+#[derive(Default)]
+struct Rate {
+    items_per_second: Option<f64>,
+    seconds_per_step: Option<f64>,
+}
+
+impl Rate {
+    fn add(&mut self, items: usize, seconds: f64) -> f64 {
+        let smooth = |old: Option<f64>, new: f64| Some(old.map_or(new, |old| 0.9 * old + 0.1 * new));
+        self.items_per_second = smooth(self.items_per_second, items as f64 / seconds.max(1e-9));
+        self.seconds_per_step = smooth(self.seconds_per_step, seconds);
+        self.items_per_second.unwrap_or(0.0)
+    }
+
+    fn seconds_per_step(&self) -> f64 {
+        self.seconds_per_step.unwrap_or(0.0)
+    }
+}

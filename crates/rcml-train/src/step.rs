@@ -1,0 +1,85 @@
+//! The forward pass of a training step.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_losses::{ConditionedModality, Objective, PairTargets, Term};
+use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
+
+use crate::data::StepInput;
+
+/// The terms of the loss of one batch: every candidate is conditioned on the ANCHOR's relation, never on one of its own, since
+/// a model could otherwise win by recognising the relation instead of the item.
+pub(crate) fn forward(
+    model: &Rcml,
+    config: &ModelConfig,
+    objective: &Objective,
+    input: &StepInput,
+    device: &Device,
+) -> Vec<Term> {
+    let encoded = model.encode(config, &input.items, device);
+    let scale = model.temperature.scale();
+    let mut terms = Vec::new();
+    if let Some((texts, roles)) = input.conditions.as_ref().filter(|_| objective.config().related > 0.0) {
+        let relations = model.relations(texts, roles, device);
+        let modalities: Vec<_> =
+            encoded.iter().map(|m| related(model, config, m, relations.clone(), input, device)).collect();
+        terms.extend(objective.related(&modalities, &input.related, &scale));
+    }
+    if objective.config().same_item > 0.0 && encoded.len() > 1 {
+        let relation = model.relations(&input.generic, &[rcml_data::Role::Either], device);
+        let modalities: Vec<_> = encoded
+            .iter()
+            .map(|modality| {
+                let z = model.conditioner().forward_generic(&modality.tokens, relation.clone()).swap_dims(0, 1);
+                let candidates = match config.side {
+                    ConditionedSide::Both => z.clone(),
+                    ConditionedSide::Query => model.conditioner().unconditioned(&modality.tokens).unsqueeze_dim(0),
+                };
+                conditioned(modality, z, candidates)
+            })
+            .collect();
+        terms.extend(objective.same_item(&modalities, &input.same_item, &scale));
+    }
+    terms
+}
+
+/// Anchors `[U, A, D]` and candidates `[U, B, D]` of one modality.
+fn related(
+    model: &Rcml,
+    config: &ModelConfig,
+    modality: &EncodedModality,
+    relations: Tensor<2>,
+    input: &StepInput,
+    device: &Device,
+) -> ConditionedModality {
+    let [u, _, b] = input.related.shape();
+    let [c, _] = relations.dims();
+    let z = model.conditioner().forward(&modality.tokens, relations).swap_dims(0, 1);
+    let d = z.dims()[2];
+    let anchors = anchor_rows(&input.related, &input.slots);
+    let candidates = match config.side {
+        ConditionedSide::Query => {
+            model.conditioner().unconditioned(&modality.tokens).unsqueeze_dim::<3>(0).repeat_dim(0, u)
+        }
+        // One condition per relation: they are in order already.
+        ConditionedSide::Both if c == u => z.clone(),
+        ConditionedSide::Both => {
+            let slots: Vec<i64> = input.slots.iter().map(|(_, candidate)| *candidate as i64).collect();
+            z.clone().select(0, Tensor::<1, Int>::from_data(TensorData::new(slots, [u]), device))
+        }
+    };
+    let count = anchors.len();
+    let index = Tensor::<1, Int>::from_data(TensorData::new(anchors, [count]), device);
+    let anchors = z.reshape([c * b, d]).select(0, index).reshape([u, count / u.max(1), d]);
+    conditioned(modality, anchors, candidates)
+}
+
+/// Position of every anchor in the flattened `[C, B]`.
+fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
+    let [_, a, b] = targets.shape();
+    let slot = |position: usize| slots[position / a.max(1)].0;
+    targets.rows().iter().enumerate().map(|(position, row)| (slot(position) * b) as i64 + i64::from(*row)).collect()
+}
+
+fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
+    ConditionedModality { name: modality.name.clone(), anchors, candidates, present: modality.present.clone() }
+}

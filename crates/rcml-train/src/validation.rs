@@ -1,0 +1,86 @@
+//! The metric that training watches: filtered mean reciprocal rank over the validation items, fused view.
+
+use std::collections::BTreeMap;
+
+use burn::module::Module;
+use rcml_data::{ImageConfig, RelationGraph, Split};
+use rcml_eval::metrics::Rank;
+use rcml_model::{Embedder, ModelConfig, Rcml, RelationQuery};
+
+use crate::data::RunData;
+use crate::{Error, Result};
+
+/// Name of the metric in logs.
+pub(crate) const METRIC: &str = "validation_mrr";
+
+/// Questions whose answers are validation items: drawn once, the same at every validation.
+pub(crate) struct Validation {
+    items: Vec<u32>,
+    /// Relation -> (query, answer) as positions in `items`.
+    questions: BTreeMap<u32, Vec<(u32, u32)>>,
+    graph: RelationGraph,
+}
+
+impl Validation {
+    /// At most `limit` triples, spread evenly over the validation pairs in their order, relation by relation. `None` where
+    /// there is nothing to ask.
+    pub(crate) fn new(data: &RunData, limit: usize) -> Option<Self> {
+        let (dataset, splits) = (&data.dataset, &data.splits);
+        let graph =
+            RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(dataset, Split::Validation));
+        let items = splits.items_of(Split::Validation);
+        let position: BTreeMap<u32, u32> = items.iter().copied().zip(0..).collect();
+        let mut triples = Vec::new();
+        for relation in 0..graph.relations() as u32 {
+            for query in graph.anchors(relation) {
+                triples.extend(graph.targets(relation, *query).iter().map(|answer| (relation, *query, *answer)));
+            }
+        }
+        let count = triples.len().min(limit);
+        let mut questions: BTreeMap<u32, Vec<(u32, u32)>> = BTreeMap::new();
+        for k in 0..count {
+            let (relation, query, answer) = triples[k * triples.len() / count];
+            if let (Some(query), Some(answer)) = (position.get(&query), position.get(&answer)) {
+                questions.entry(relation).or_default().push((*query, *answer));
+            }
+        }
+        (!questions.is_empty()).then_some(Self { items, questions, graph })
+    }
+
+    /// The metric, a fraction.
+    pub(crate) fn measure(
+        &self,
+        model: &Rcml,
+        config: &ModelConfig,
+        image: &ImageConfig,
+        data: &RunData,
+    ) -> Result<f64> {
+        let model = model.valid();
+        let device = model.devices().into_iter().next().ok_or_else(|| Error::input("the model has no parameters"))?;
+        let embedder = Embedder::new(model, config.clone(), data.tokenizer.clone(), image.clone(), device.inner());
+        let encoded = embedder.encode(&data.reader, &self.items, &|_| {})?;
+        let (mut sum, mut count) = (0.0, 0usize);
+        for (relation, questions) in &self.questions {
+            let described = &data.dataset.relations[*relation as usize];
+            let (anchor, candidate) = described.roles();
+            let query = |role| RelationQuery::Relation(described.description().to_string(), role);
+            let queries = embedder.queries(&data.reader, &encoded, &query(anchor))?.fused;
+            let candidates = embedder.candidates(&encoded, &query(candidate))?.fused;
+            let [n, _] = candidates.dims();
+            let scores: Vec<f32> = queries.matmul(candidates.transpose()).try_into_vec_as().map_err(Error::device)?;
+            for (query, answer) in questions {
+                let row = &scores[*query as usize * n..][..n];
+                let right = self.graph.targets(*relation, self.items[*query as usize]);
+                let wrong = row
+                    .iter()
+                    .zip(&self.items)
+                    .zip(0u32..)
+                    .filter(|((_, item), position)| position != query && right.binary_search(item).is_err());
+                let wrong: Vec<f32> = wrong.map(|((score, _), _)| *score).collect();
+                sum += Rank::of(row[*answer as usize], &wrong).reciprocal();
+                count += 1;
+            }
+        }
+        Ok(sum / count.max(1) as f64)
+    }
+}
