@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+pub(crate) use decode::decode;
 pub use store::ImageStore;
 
 /// How a picture becomes a square of the encoder's size.

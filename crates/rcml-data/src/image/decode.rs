@@ -1,11 +1,10 @@
 //! A file becomes opaque RGB.
 
-use std::fs::File;
-use std::io::BufReader;
+use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits, RgbImage};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
 /// Longest side that is decoded. Beyond it no real photograph lies, only files made to exhaust memory.
 const MAX_SIDE: u32 = 32_768;
@@ -17,18 +16,18 @@ const MAX_BYTES: u64 = 256 << 20;
 ///
 /// # Errors
 /// What the decoder or the file system said, without the path.
-pub(super) fn decode(path: &Path, background: [u8; 3]) -> Result<RgbImage, String> {
+pub(crate) fn decode(path: &Path, background: [u8; 3]) -> Result<RgbImage, String> {
     let picture = catch_unwind(AssertUnwindSafe(|| read(path)))
         .unwrap_or_else(|_| Err("the decoder failed on this file".to_owned()))?;
     Ok(flatten(picture, background))
 }
 
 fn read(path: &Path) -> Result<DynamicImage, String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    if file.metadata().is_ok_and(|m| m.is_dir()) {
-        return Err("expected an image file, found a folder".into());
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|e| e.to_string())?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_ends(&bytes) {
+        return Err("the JPEG ends before its end marker: it is cut short".into());
     }
-    let mut reader = ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(|e| e.to_string())?;
     if reader.format().is_none() {
         return Err("not a PNG, JPEG, WebP, GIF or BMP image".into());
     }
@@ -50,6 +49,12 @@ fn read(path: &Path) -> Result<DynamicImage, String> {
     let mut picture = DynamicImage::from_decoder(decoder).map_err(|e| e.to_string())?;
     picture.apply_orientation(orientation);
     Ok(picture)
+}
+
+/// Whether an end marker follows the last scan. The decoder fills what is missing of a JPEG with grey and says nothing.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
+    last([0xFF, 0xD9]) > last([0xFF, 0xDA])
 }
 
 /// Blending comes before resizing, so that the colour hidden in transparent pixels cannot bleed over an edge.
@@ -141,6 +146,12 @@ mod tests {
         let bytes = std::fs::read(&path).unwrap();
         std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
         assert!(decode(&path, [0; 3]).is_err(), "truncated");
+        let jpeg = dir.path().join("a.jpg");
+        RgbImage::from_fn(64, 64, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8])).save(&jpeg).unwrap();
+        let bytes = std::fs::read(&jpeg).unwrap();
+        assert!(decode(&jpeg, [0; 3]).is_ok());
+        std::fs::write(&jpeg, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(decode(&jpeg, [0; 3]).unwrap_err().contains("cut short"));
         std::fs::write(&path, b"").unwrap();
         assert!(decode(&path, [0; 3]).is_err(), "empty");
         std::fs::write(&path, b"hello, I am a text").unwrap();

@@ -1,7 +1,8 @@
 //! RGB of any size becomes the encoder's square.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
 use super::{ImageConfig, ResizeMode};
@@ -29,11 +30,13 @@ pub(super) fn square(picture: &RgbImage, config: &ImageConfig, out: &mut [u8]) -
         options = options.crop(left, top, across, down);
     }
     let (w, h) = inner;
-    let mut resized = Image::new(w as u32, h as u32, PixelType::U8x3);
-    let source = ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+    // The typed entry point: the other one compiles every filter for every pixel type, which is minutes of build.
+    let mut resized = vec![0; 3 * w * h];
+    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
         .map_err(|e| e.to_string())?;
-    Resizer::new().resize(&source, &mut resized, &options).map_err(|e| e.to_string())?;
-    place(resized.buffer(), inner, size, config.background, out);
+    let mut target = TypedImage::<U8x3>::from_buffer(w as u32, h as u32, &mut resized).map_err(|e| e.to_string())?;
+    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| e.to_string())?;
+    place(&resized, inner, size, config.background, out);
     Ok(())
 }
 
