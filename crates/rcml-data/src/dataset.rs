@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Edge, Item, Problem, Relation, Result};
+use crate::{Edge, Error, Item, Problem, Relation, Result};
 
 /// A dataset of the neutral format, in memory. Images stay on disk.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +110,18 @@ impl Dataset {
         self.items.iter().enumerate().map(|(i, item)| (item.id.as_str(), i as u32)).collect()
     }
 
+    /// The index of the item with this id.
+    ///
+    /// # Errors
+    /// An id that no item has; names the nearest one that exists.
+    pub fn find_item(&self, id: &str) -> Result<u32> {
+        let found = self.items.iter().position(|item| item.id == id);
+        found.map(|index| index as u32).ok_or_else(|| {
+            let hint = crate::format::hint(id, self.items.par_iter().map(|item| item.id.as_str()));
+            Error::input(format!("{} has no item {id:?}{hint}", self.name()))
+        })
+    }
+
     /// Relation id -> index.
     pub fn relation_index(&self) -> HashMap<&str, u32> {
         self.relations.iter().enumerate().map(|(i, r)| (r.id.as_str(), i as u32)).collect()
@@ -120,5 +133,20 @@ impl Dataset {
     /// A modality that `dataset.toml` does not declare, a missing or malformed file, a shape other than declared.
     pub fn features(&self, modality: &str) -> Result<FeatureArray> {
         crate::format::read_features(self, modality)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_item_is_named_with_the_nearest_one() {
+        let items = ["red-heart", "blue-heart"].map(Item::new).to_vec();
+        let dataset = Dataset { root: "emoji".into(), items, ..Dataset::default() };
+        assert_eq!(dataset.find_item("blue-heart").unwrap(), 1);
+        let error = dataset.find_item("read-heart").unwrap_err();
+        assert_eq!(error.to_string(), "emoji has no item \"read-heart\"; did you mean \"red-heart\"?");
+        assert!(error.is_input());
     }
 }

@@ -23,6 +23,7 @@ mod tests;
 use std::path::Path;
 
 pub(crate) use self::features::read as read_features;
+pub(crate) use self::nearest::hint;
 pub(crate) use self::write::write;
 use crate::{Dataset, Error, Problem, Result};
 

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 /// A hint at the known name nearest to a wrong one, or nothing where none is near.
-pub(super) fn hint<'a>(wrong: &str, known: impl ParallelIterator<Item = &'a str>) -> String {
+pub(crate) fn hint<'a>(wrong: &str, known: impl ParallelIterator<Item = &'a str>) -> String {
     let wrong_chars: Vec<char> = wrong.chars().collect();
     let most = wrong_chars.len().div_ceil(3).min(3);
     let near = |name: &'a str| {
