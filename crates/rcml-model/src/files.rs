@@ -14,7 +14,9 @@ use crate::{Error, Rcml, Result};
 pub fn save_weights(model: &Rcml, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
     let temporary = path.with_extension("safetensors.tmp");
-    let mut store = SafetensorsStore::from_file(&temporary).overwrite(true);
+    // One key of metadata: several are written in the random order of a hash map, and equal weights would be unequal files.
+    let store = SafetensorsStore::from_file(&temporary).overwrite(true);
+    let mut store = store.clear_metadata().metadata("format", "safetensors");
     model.save_into(&mut store).map_err(|error| Error::file(&temporary, error))?;
     std::fs::rename(&temporary, path).map_err(|error| Error::file(path, error))
 }
