@@ -157,10 +157,11 @@ impl ResultTable {
 
     /// Per column of numbers, the row of the best method, where there are several.
     pub fn best(&self) -> Vec<Option<usize>> {
-        let methods = self.rows.len().saturating_sub(2);
         let leading = |cell: &String| cell.split(' ').next().and_then(|n| n.parse::<f64>().ok());
         let in_column = |c: usize, larger: bool| {
-            let numbers = self.rows.iter().take(methods).enumerate();
+            // A name in parentheses is a bound, not a method.
+            let is_method = |row: &Vec<String>| row.first().is_none_or(|name| !name.starts_with('('));
+            let numbers = self.rows.iter().enumerate().filter(|(_, row)| is_method(row));
             let numbers = numbers.filter_map(|(r, row)| row.get(c + 1).and_then(leading).map(|value| (r, value)));
             let numbers: Vec<(usize, f64)> = numbers.map(|(r, v)| (r, if larger { v } else { -v })).collect();
             if numbers.len() < 2 {
