@@ -1,0 +1,115 @@
+//! `rcml data build`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use rcml_data::build::{EmojiOptions, SyntheticOptions, build_emoji, build_synthetic};
+
+use crate::failure::{Failure, Result};
+use crate::output::{note, print};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  rcml data build emoji --out emoji
+  rcml data build synthetic --items 5000 --seed 1 --out synthetic")]
+pub(crate) struct BuildArguments {
+    #[command(subcommand)]
+    recipe: Recipe,
+}
+
+#[derive(Debug, Subcommand)]
+enum Recipe {
+    /// Emoji with the relations that people's keywords for them make (Twemoji, CC-BY 4.0)
+    #[command(after_help = "Example:\n  rcml data build emoji --out emoji")]
+    Emoji {
+        #[command(flatten)]
+        target: Target,
+        /// Seed of the splits
+        #[arg(long, value_name = "S", default_value_t = 0)]
+        seed: u64,
+    },
+    /// A drawn catalogue whose truth is planted, so that the best possible score is known
+    #[command(after_help = "Example:\n  rcml data build synthetic --items 5000 --seed 1 --out synthetic")]
+    Synthetic {
+        #[command(flatten)]
+        target: Target,
+        /// Number of items
+        #[arg(long, value_name = "N", default_value_t = 5000)]
+        items: usize,
+        /// Seed of everything
+        #[arg(long, value_name = "S", default_value_t = 0)]
+        seed: u64,
+        /// Write texts alone
+        #[arg(long)]
+        no_images: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Target {
+    /// Folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Write into a folder that holds something else
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(arguments: &BuildArguments) -> Result<()> {
+    match &arguments.recipe {
+        Recipe::Emoji { target, seed } => target.build("emoji", |out| {
+            let dataset = build_emoji(out, &EmojiOptions { seed: *seed, ..EmojiOptions::default() })?;
+            if let Some(attribution) = &dataset.info.attribution {
+                note(attribution);
+            }
+            Ok((dataset.items.len(), dataset.relations.len(), dataset.edges.len() as u64))
+        }),
+        Recipe::Synthetic { target, items, seed, no_images } => target.build("synthetic", |out| {
+            let options =
+                SyntheticOptions { items: *items, seed: *seed, images: !no_images, ..SyntheticOptions::default() };
+            let counts = build_synthetic(out, &options)?;
+            Ok((counts.items, counts.relations, counts.edges))
+        }),
+    }
+}
+
+/// Stands in a folder while it is built, so that a build that was interrupted can be done again.
+const MARK: &str = ".rcml-build";
+
+impl Target {
+    fn build(&self, name: &str, build: impl FnOnce(&Path) -> Result<(usize, usize, u64)>) -> Result<()> {
+        let out = &self.out;
+        if !self.force {
+            may_write(out, name)?;
+        }
+        let mark = out.join(MARK);
+        fs::create_dir_all(out).and_then(|()| fs::write(&mark, name)).map_err(|e| Failure::Runtime(at(out, &e)))?;
+        let (items, relations, edges) = build(out)?;
+        fs::remove_file(&mark).map_err(|error| Failure::Runtime(at(&mark, &error)))?;
+        print(&format!("{}: {items} items, {relations} relations, {edges} edges", out.display()))
+    }
+}
+
+fn at(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
+
+/// A folder is written if it is new or empty, or if this recipe wrote it before.
+fn may_write(out: &Path, name: &str) -> Result<()> {
+    let entries = match fs::read_dir(out) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(Failure::input(at(out, &error))),
+    };
+    let begun = fs::read_to_string(out.join(MARK)).is_ok_and(|mark| mark == name);
+    let line = format!("name = \"{name}\"");
+    let done = || fs::read_to_string(out.join("dataset.toml")).is_ok_and(|text| text.lines().any(|l| l.trim() == line));
+    if !entries || begun || done() {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "{}: the folder holds something other than the {name} dataset; choose another, or --force to write into it",
+        out.display()
+    )))
+}

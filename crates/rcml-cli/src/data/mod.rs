@@ -1,0 +1,5 @@
+//! `rcml data`.
+
+pub(crate) mod build;
+pub(crate) mod check;
+pub(crate) mod stats;

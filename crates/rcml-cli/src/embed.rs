@@ -1,0 +1,142 @@
+//! `rcml embed`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use rcml_data::{Dataset, Role};
+use rcml_model::{Embedder, Embeddings, EncodedItems, ItemReader, RelationQuery};
+
+use crate::array_file::ArrayFormat;
+use crate::failure::{Failure, Result};
+use crate::output::{note, print, with_suffix, write_whole};
+use crate::progress::Progress;
+use crate::relation::known_roles;
+use crate::run::{Run, read_items};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  rcml embed run --data emoji --out love.npy --relation \"both are about love\"
+
+Row i belongs to line i of FILE.ids.txt, in the order of the dataset. Rows are unit vectors; a row is zero where the item
+lacks the view's modality.")]
+pub(crate) struct EmbedArguments {
+    /// Folder of a finished run
+    run: PathBuf,
+    /// Folder of the dataset
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// File to write: .safetensors or .npy
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Relation to embed under, in any words [default: none]
+    #[arg(long, value_name = "TEXT")]
+    relation: Option<String>,
+    /// fused, text, image, or a feature modality of the dataset
+    #[arg(long, value_name = "VIEW", default_value = "fused", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    view: String,
+    /// The end of a directed relation that items are embedded as: source asks, target answers [default: source for a
+    /// relation of the dataset, else neither]
+    #[arg(long, value_name = "ROLE", requires = "relation")]
+    role: Option<End>,
+    /// Where to compute: auto, cpu, and what else this build knows
+    #[arg(long, value_name = "D", default_value = "auto")]
+    device: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum End {
+    Source,
+    Target,
+}
+
+/// Items encoded at a time, which bounds memory whatever the size of the dataset.
+const CHUNK: usize = 4096;
+
+pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
+    let format = ArrayFormat::of(&arguments.out)?;
+    let run = Run::open(&arguments.run)?;
+    let dataset = Dataset::open(&arguments.data)?;
+    let embedder = run.embedder(&arguments.device)?;
+    arguments.check_view(&embedder)?;
+    let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
+    let reader = read_items(&embedder, &dataset, &items)?;
+
+    let progress = Progress::new("embedding", items.len());
+    let (mut values, mut width, mut missing) = (Vec::new(), 0, 0);
+    for chunk in items.chunks(CHUNK) {
+        let first = chunk.first().map_or(0, |item| *item as usize);
+        let encoded = embedder.encode(&reader, chunk, &|done| progress.set(first + done))?;
+        let embeddings = arguments.embed(&dataset, &embedder, &reader, &encoded)?;
+        let (rows, present) = arguments.rows(embeddings)?;
+        width = rows.len() / chunk.len();
+        missing += present.iter().filter(|has| !**has).count();
+        values.extend(rows);
+    }
+    progress.finish();
+    if missing > 0 {
+        note(&format!("{missing} of {} items have no {}: their rows are zero", items.len(), arguments.view));
+    }
+
+    let ids: Vec<&str> = dataset.items.iter().map(|item| item.id.as_str()).collect();
+    let mut metadata = BTreeMap::from([
+        ("ids".to_string(), serde_json::to_string(&ids)?),
+        ("view".to_string(), arguments.view.clone()),
+        ("method".to_string(), run.config.preset.clone()),
+    ]);
+    if let Some(relation) = &arguments.relation {
+        metadata.insert("relation".into(), relation.clone());
+        let role = if arguments.role == Some(End::Target) { "target" } else { "source" };
+        metadata.insert("role".into(), role.into());
+    }
+    format.write(&arguments.out, &values, width, &metadata)?;
+    let names = with_suffix(&arguments.out, ".ids.txt");
+    write_whole(&names, |part| std::fs::write(part, ids.join("\n") + "\n"))?;
+    print(&format!("{}: {} x {width}, ids in {}", arguments.out.display(), ids.len(), names.display()))
+}
+
+impl EmbedArguments {
+    fn check_view(&self, embedder: &Embedder) -> Result<()> {
+        let known: Vec<&str> = embedder.config().modalities.iter().map(|modality| modality.name.as_str()).collect();
+        if self.view == "fused" || known.contains(&self.view.as_str()) {
+            return Ok(());
+        }
+        let known = known.join(", ");
+        Err(Failure::input(format!("--view {}: the model knows fused, {known}", self.view)))
+    }
+
+    fn embed(
+        &self,
+        dataset: &Dataset,
+        embedder: &Embedder,
+        reader: &ItemReader,
+        items: &EncodedItems,
+    ) -> Result<Embeddings> {
+        let Some(words) = &self.relation else { return Ok(embedder.unconditioned(items)?) };
+        let asked = match self.role {
+            None => (Role::Either, Role::Either),
+            Some(_) => (Role::Source, Role::Target),
+        };
+        let (source, target) = known_roles(dataset, words).unwrap_or(asked);
+        let of = |role| RelationQuery::Relation(words.trim().to_string(), role);
+        Ok(match self.role {
+            Some(End::Target) => embedder.candidates(items, &of(target))?,
+            _ => embedder.queries(reader, items, &of(source))?,
+        })
+    }
+
+    /// The view's rows, and which of them stand for something.
+    fn rows(&self, embeddings: Embeddings) -> Result<(Vec<f32>, Vec<bool>)> {
+        let (vectors, present) = if self.view == "fused" {
+            let rows = embeddings.fused.dims()[0];
+            (embeddings.fused, vec![true; rows])
+        } else {
+            let found = embeddings.modalities.into_iter().find(|(name, _, _)| *name == self.view);
+            let missing = || Failure::input(format!("--view {}: no item of the dataset has it", self.view));
+            let (_, vectors, present) = found.ok_or_else(missing)?;
+            (vectors, present)
+        };
+        let rows = vectors.try_into_vec_as::<f32>();
+        Ok((rows.map_err(|error| Failure::Runtime(format!("the device failed: {error:?}")))?, present))
+    }
+}

@@ -1,0 +1,213 @@
+//! `rcml eval`.
+
+mod baselines;
+mod report;
+mod tables;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use rcml_data::{Dataset, Split, Splits};
+use rcml_eval::{EvalOptions, EvalReport, EvalSet, ModelScorer, Scorer, Task, evaluate};
+use serde_json::Value;
+
+use crate::failure::{Failure, Result};
+use crate::output::{note, print, write_whole};
+use crate::progress::Progress;
+use crate::run::{Run, read_items};
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  rcml eval run --data emoji --baselines --report
+  rcml eval runs/rcml-1 runs/rcml-2 runs/clip-1 --data emoji --task retrieval --json results.json
+
+Several runs make one table: one row for each preset, with mean and standard deviation over its seeds. Values in tables are
+percent, values in JSON fractions.")]
+pub(crate) struct EvalArguments {
+    /// Folders of finished runs
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// Folder of the dataset
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// What to ask; may be given several times [default: all]
+    #[arg(long, value_name = "TASK")]
+    task: Vec<AskedTask>,
+    /// Which part of the data
+    #[arg(long, value_name = "SPLIT", default_value = "test")]
+    split: AskedSplit,
+    /// Write the numbers to a file for programs
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Also evaluate TF-IDF, relation text alone, popularity, chance, and the best possible where it is known
+    #[arg(long)]
+    baselines: bool,
+    /// Write a page with tables, curves and case studies [default folder: the first RUN/report]
+    #[arg(long, value_name = "DIR", num_args = 0..=1)]
+    report: Option<Option<PathBuf>>,
+    /// Write the tables to a file as Markdown
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Queries for each relation at most
+    #[arg(long, value_name = "N", default_value_t = EvalOptions::default().max_queries)]
+    max_queries: usize,
+    /// Where to compute: auto, cpu, and what else this build knows
+    #[arg(long, value_name = "D", default_value = "auto")]
+    device: String,
+    /// Go on where held-out data was trained on
+    #[arg(long)]
+    allow_leakage: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AskedTask {
+    /// Which items relate to this one in this way?
+    Retrieval,
+    /// Which relation holds between two items?
+    Type,
+    /// Which picture belongs to this text?
+    Crossmodal,
+    /// All of them
+    All,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum AskedSplit {
+    Train,
+    #[value(alias = "valid", alias = "val", alias = "dev")]
+    Validation,
+    Test,
+}
+
+pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
+    if arguments.max_queries == 0 {
+        return Err(Failure::input("--max-queries: expected at least 1, found 0"));
+    }
+    rcml_kernels::device::parse(&arguments.device)?;
+    let runs: Vec<Run> = arguments.runs.iter().map(|folder| Run::open(folder)).collect::<Result<_>>()?;
+    let dataset = Dataset::open(&arguments.data)?;
+    let (splits, warnings) = arguments.splits(&runs, &dataset)?;
+    let set = EvalSet::new(&dataset, &splits, arguments.split())?;
+
+    let mut reports = Vec::new();
+    let mut first_scorer = None;
+    for run in &runs {
+        let embedder = run.embedder(&arguments.device)?;
+        let reader = read_items(&embedder, &dataset, set.items())?;
+        let mut scorer = ModelScorer::new(run.config.preset.as_str(), &dataset, embedder, reader);
+        reports.push(arguments.evaluate(&set, &mut scorer, run.config.seed)?);
+        first_scorer.get_or_insert(scorer);
+    }
+    let mut baselines = Vec::new();
+    if arguments.baselines {
+        for mut scorer in baselines::scorers(&dataset, &splits) {
+            baselines.push(arguments.evaluate(&set, scorer.as_mut(), 0)?);
+        }
+    }
+
+    if let Some(path) = &arguments.json {
+        write_json(path, &reports, &baselines)?;
+    }
+    let all: Vec<EvalReport> = reports.iter().chain(&baselines).cloned().collect();
+    let tables = tables::tables(&all, &set);
+    let mut notes = warnings;
+    notes.extend(all.first().into_iter().flat_map(|report| report.notes.iter().cloned()));
+    if tables.is_empty() {
+        notes.push(format!("the {} split of {} has nothing to ask", arguments.split_name(), dataset.name()));
+    }
+    if let Some(path) = &arguments.markdown {
+        write_whole(path, |part| std::fs::write(part, tables::markdown(&tables)))?;
+    }
+    if let (Some(folder), Some(scorer)) = (&arguments.report, &mut first_scorer) {
+        let folder = folder.clone().unwrap_or_else(|| runs[0].folder.join("report"));
+        let data = report::report(&set, &runs, scorer, &tables, &notes)?;
+        let page = data.write(&folder)?;
+        note(&format!("report: {}", page.display()));
+    }
+    let mut text: Vec<String> = tables.iter().map(rcml_eval::ResultTable::text).collect();
+    text.extend(notes.iter().map(|note| format!("note: {note}\n")));
+    print(&text.join("\n"))
+}
+
+impl EvalArguments {
+    fn tasks(&self) -> Vec<Task> {
+        let asked = |task: Task| {
+            let own = match task {
+                Task::Retrieval => AskedTask::Retrieval,
+                Task::Type => AskedTask::Type,
+                Task::CrossModal => AskedTask::Crossmodal,
+            };
+            self.task.is_empty() || self.task.contains(&AskedTask::All) || self.task.contains(&own)
+        };
+        Task::ALL.into_iter().filter(|task| asked(*task)).collect()
+    }
+
+    fn split(&self) -> Split {
+        match self.split {
+            AskedSplit::Train => Split::Train,
+            AskedSplit::Validation => Split::Validation,
+            AskedSplit::Test => Split::Test,
+        }
+    }
+
+    fn split_name(&self) -> String {
+        format!("{:?}", self.split).to_lowercase()
+    }
+
+    /// The split that all runs share, checked against what each of them trained on; warnings where leaks are allowed.
+    fn splits(&self, runs: &[Run], dataset: &Dataset) -> Result<(Splits, Vec<String>)> {
+        let Some(first) = runs.first() else { return Err(Failure::input("expected at least one run")) };
+        let splits = first.splits(dataset)?;
+        let mut warnings = Vec::new();
+        for run in runs {
+            if run.config.split != first.config.split && run.splits(dataset)? != splits {
+                return Err(Failure::input(format!(
+                    "{} and {} split the dataset in different ways, so their numbers cannot stand in one table",
+                    first.folder.display(),
+                    run.folder.display()
+                )));
+            }
+            match run.check_leakage(dataset, &splits, self.split()) {
+                Err(Failure::Input(message)) if self.allow_leakage => {
+                    note(&format!("warning: {message}"));
+                    warnings.push(message);
+                }
+                Err(Failure::Input(message)) => {
+                    return Err(Failure::Input(format!("{message}; --allow-leakage evaluates nevertheless")));
+                }
+                result => result?,
+            }
+        }
+        Ok((splits, warnings))
+    }
+
+    fn evaluate(&self, set: &EvalSet<'_>, scorer: &mut dyn Scorer, seed: u64) -> Result<EvalReport> {
+        let options = EvalOptions { max_queries: self.max_queries, ..EvalOptions::default() };
+        let name = scorer.name().to_string();
+        let mut shown: Option<(Task, Progress)> = None;
+        let mut watch = |task: Task, done: usize, all: usize| {
+            if shown.as_ref().is_none_or(|(current, _)| *current != task) {
+                shown = Some((task, Progress::new(format!("{name}: {task}"), all)));
+            }
+            if let Some((_, progress)) = &shown {
+                progress.set(done);
+            }
+        };
+        Ok(evaluate(&self.tasks(), set, scorer, &options, seed, &mut watch)?)
+    }
+}
+
+/// The contract's JSON of the first run; the others and the baselines stand in fields of their own.
+fn write_json(path: &std::path::Path, reports: &[EvalReport], baselines: &[EvalReport]) -> Result<()> {
+    let mut value = serde_json::to_value(reports.first())?;
+    if let Value::Object(object) = &mut value {
+        if reports.len() > 1 {
+            object.insert("runs".into(), serde_json::to_value(reports)?);
+        }
+        if !baselines.is_empty() {
+            object.insert("baselines".into(), serde_json::to_value(baselines)?);
+        }
+    }
+    let text = serde_json::to_string_pretty(&value)?;
+    write_whole(path, |part| std::fs::write(part, text + "\n"))
+}

@@ -1,0 +1,74 @@
+//! The tables that people read.
+
+use rcml_eval::{Column, EvalReport, EvalSet, ResultTable};
+
+/// Result tables, the headline first; those without numbers are left out.
+pub(super) fn tables(reports: &[EvalReport], set: &EvalSet<'_>) -> Vec<ResultTable> {
+    let split = format!("{:?}", set.split()).to_lowercase();
+    let title = format!("{}, {split} split, view AVG", set.dataset().name());
+    let of = |title: &str, columns: Vec<Column>| ResultTable::new(title, reports, &columns);
+    let tables = [
+        of(&title, Column::headline()),
+        of("Hit@5, 21-way, seen relations, by view", by_view()),
+        of("Hit@5 over the full corpus, by group of relations", by_group(reports)),
+        of("The same item across modalities, full corpus", crossmodal(reports)),
+        of("Which relation holds between two items, view AVG", relation_type()),
+    ];
+    tables.into_iter().filter(|table| table.header.len() > 1).collect()
+}
+
+/// The tables one below the other; the first, which says what it is where it stands, without a title.
+pub(super) fn markdown(tables: &[ResultTable]) -> String {
+    let table = |(number, table): (usize, &ResultTable)| {
+        if number == 0 { table.markdown() } else { format!("**{}**\n\n{}", table.title, table.markdown()) }
+    };
+    tables.iter().enumerate().map(table).collect::<Vec<_>>().join("\n")
+}
+
+fn by_view() -> Vec<Column> {
+    ["TT", "II", "TI", "IT", "AVG"].map(|view| Column::retrieval(view, "21-way", "seen", view, "hit@5")).into()
+}
+
+fn by_group(reports: &[EvalReport]) -> Vec<Column> {
+    let mut groups: Vec<&str> = Vec::new();
+    for row in reports.iter().flat_map(|report| &report.results).filter(|row| row.task == "retrieval") {
+        let name = row.relations.as_str();
+        let is_group = name.starts_with("family:") || name == "lexical" || name == "not-lexical";
+        if is_group && !groups.contains(&name) {
+            groups.push(name);
+        }
+    }
+    let title = |group: &str| group.strip_prefix("family:").unwrap_or(group).to_string();
+    groups.into_iter().map(|group| Column::retrieval(&title(group), "full", group, "AVG", "hit@5")).collect()
+}
+
+fn crossmodal(reports: &[EvalReport]) -> Vec<Column> {
+    let mut views: Vec<&str> = Vec::new();
+    for row in reports.iter().flat_map(|report| &report.results).filter(|row| row.task == "crossmodal") {
+        if !views.contains(&row.view.as_str()) {
+            views.push(&row.view);
+        }
+    }
+    let column = |view: &str, metric: &str| Column {
+        title: format!("{view}: {metric}"),
+        task: "crossmodal".into(),
+        protocol: "full".into(),
+        relations: "same-item".into(),
+        view: view.into(),
+        metric: metric.into(),
+    };
+    views.into_iter().flat_map(|view| ["recall@1", "recall@5", "mrr"].map(|metric| column(view, metric))).collect()
+}
+
+fn relation_type() -> Vec<Column> {
+    let column = |relations: &str, metric: &str| Column {
+        title: format!("{relations}: {metric}"),
+        task: "type".into(),
+        protocol: "full".into(),
+        relations: relations.into(),
+        view: "AVG".into(),
+        metric: metric.into(),
+    };
+    let of = |relations: &'static str| ["top-1", "top-3", "mrr"].map(|metric| column(relations, metric));
+    ["seen", "unseen"].into_iter().flat_map(of).collect()
+}

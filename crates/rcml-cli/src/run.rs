@@ -1,0 +1,67 @@
+//! The folder of a run, opened.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rcml_data::{Dataset, Split, Splits, TrainingRecord, check_leakage};
+use rcml_kernels::device;
+use rcml_model::{Embedder, ItemReader};
+use rcml_train::RunConfig;
+
+use crate::failure::{Failure, Result};
+use crate::output::note;
+use crate::progress::Progress;
+
+/// A finished run.
+pub(crate) struct Run {
+    pub(crate) folder: PathBuf,
+    pub(crate) config: RunConfig,
+}
+
+impl Run {
+    pub(crate) fn open(folder: &Path) -> Result<Self> {
+        if !folder.is_dir() {
+            return Err(Failure::input(format!("{}: there is no such run folder", folder.display())));
+        }
+        let config = RunConfig::load(folder)?;
+        let weights = folder.join("model.safetensors");
+        if !weights.is_file() {
+            return Err(Failure::input(format!(
+                "{}: there is no such file; the run is not finished (`rcml train` with the same --out continues it)",
+                weights.display()
+            )));
+        }
+        Ok(Self { folder: folder.to_path_buf(), config })
+    }
+
+    pub(crate) fn embedder(&self, device: &str) -> Result<Embedder> {
+        Ok(Embedder::load(&self.folder, &device::parse(device)?)?)
+    }
+
+    /// Splits a dataset as the run did.
+    pub(crate) fn splits(&self, dataset: &Dataset) -> Result<Splits> {
+        Ok(Splits::assign(dataset, &self.config.split)?)
+    }
+
+    /// Fails if something that `splits` holds out was trained on.
+    pub(crate) fn check_leakage(&self, dataset: &Dataset, splits: &Splits, split: Split) -> Result<()> {
+        let path = self.folder.join("training.json");
+        let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
+        let record: TrainingRecord =
+            serde_json::from_str(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
+        check_leakage(dataset, splits, split, &record)
+            .map_err(|error| Failure::new(error.is_input(), format!("{}: {error}", self.folder.display())))
+    }
+}
+
+/// Prepares the items of a dataset for a model, with progress, and says which pictures were skipped.
+pub(crate) fn read_items(embedder: &Embedder, dataset: &Dataset, items: &[u32]) -> Result<ItemReader> {
+    let pictures = items.iter().filter(|i| dataset.items.get(**i as usize).is_some_and(|item| item.image.is_some()));
+    let progress = Progress::new("reading pictures", pictures.count());
+    let reader = embedder.reader(dataset, items, &|done| progress.set(done))?;
+    progress.finish();
+    for problem in reader.image_problems() {
+        note(&format!("skipped: {}: {}", problem.path.display(), problem.message));
+    }
+    Ok(reader)
+}

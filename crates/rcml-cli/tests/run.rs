@@ -1,0 +1,209 @@
+//! One small run from its first step to its last use, through the real program.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod program;
+
+use program::{Folder, command, rcml};
+use serde_json::Value;
+
+/// Seconds, not minutes.
+const SMALL: [&str; 8] = [
+    "training.steps=12",
+    "training.validate_every=6",
+    "training.checkpoint_every=4",
+    "sampler.items=16",
+    "sampler.relations=2",
+    "model.image.size=16",
+    "model.image.transformer.depth=1",
+    "model.text.transformer.depth=1",
+];
+
+fn train(folder: &Folder, run: &str, preset: &str, seed: &str) -> Vec<String> {
+    let words = ["train", "--data", folder.path(), "--out", &folder.join(run), "--preset", preset, "--seed", seed];
+    let settings = SMALL.iter().flat_map(|setting| ["--set", setting]);
+    words.into_iter().chain(settings).chain(["--device", "cpu"]).map(String::from).collect()
+}
+
+fn json(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
+}
+
+#[test]
+fn train_evaluate_embed_search() {
+    let folder = Folder::with_shapes();
+    let data = folder.path();
+    assert!(rcml(["data", "check", data]).done().contains("no problems in 40 items, 2 relations"));
+    let stats = json(&rcml(["data", "stats", data, "--json"]).done());
+    assert_eq!((&stats["items"], &stats["modalities"]["image"]), (&40.into(), &40.into()));
+
+    // Two methods and two seeds of one of them.
+    for (run, preset, seed) in [("a", "rcml", "1"), ("b", "rcml", "2"), ("c", "clip-relations", "1")] {
+        rcml(train(&folder, run, preset, seed)).done();
+        for file in ["config.toml", "model.safetensors", "tokenizer.json", "metrics.jsonl", "training.json"] {
+            assert!(!folder.read_bytes(&format!("{run}/{file}")).is_empty(), "{run}/{file}");
+        }
+    }
+    rcml(train(&folder, "again", "rcml", "1")).done();
+    assert!(
+        folder.read_bytes("a/model.safetensors") == folder.read_bytes("again/model.safetensors"),
+        "same seed, same bits"
+    );
+    let told = rcml(train(&folder, "a", "rcml", "1")).refused("finished");
+    assert!(told.contains("finished"), "{told}");
+
+    evaluate(&folder);
+    embed(&folder);
+    search(&folder);
+    leakage(&folder);
+}
+
+fn evaluate(folder: &Folder) {
+    let data = folder.path();
+    let (a, b, c) = (folder.join("a"), folder.join("b"), folder.join("c"));
+    let (file, report, table) = (folder.join("eval.json"), folder.join("report"), folder.join("table.md"));
+    let several =
+        ["eval", &a, &b, &c, "--data", data, "--baselines", "--json", &file, "--report", &report, "--markdown", &table];
+    let shown = rcml(several).done();
+    for method in ["rcml", "clip-relations", "tf-idf-item", "tf-idf", "relation-text", "popularity", "chance", " ± "] {
+        assert!(shown.contains(method), "{method}: {shown}");
+    }
+    let found = json(&folder.read("eval.json"));
+    assert_eq!((found["split"].as_str(), found["seed"].as_u64()), (Some("test"), Some(1)));
+    assert_eq!(
+        (found["runs"].as_array().map(Vec::len), found["baselines"].as_array().map(Vec::len)),
+        (Some(3), Some(5))
+    );
+    let rows = found["results"].as_array().unwrap();
+    for task in ["retrieval", "type", "crossmodal"] {
+        assert!(rows.iter().any(|row| row["task"] == task), "{task}");
+    }
+    for view in ["TT", "II", "TI", "IT", "AVG"] {
+        let is = |row: &&Value| row["view"] == view && row["protocol"] == "21-way" && row["metric"] == "hit@5";
+        let row = rows.iter().find(is).unwrap_or_else(|| panic!("{view}"));
+        assert!((0.0..=1.0).contains(&row["value"].as_f64().unwrap()), "{row}");
+    }
+    let page = folder.read("report/report.html");
+    assert!(
+        page.contains("has the same colour") && page.contains("data:image/png") && page.contains("<svg"),
+        "the page"
+    );
+    assert!(folder.read("table.md").starts_with("| method |"));
+
+    // One task, one run, the report beside the run.
+    let told = rcml(["eval", &a, "--data", data, "--task", "crossmodal", "--max-queries", "3", "--report"]).done();
+    assert!(told.contains("recall@1") && !told.contains("21-way"), "{told}");
+    assert!(folder.read("a/report/report.html").contains("<table>"));
+}
+
+fn embed(folder: &Folder) {
+    let (data, run) = (folder.path(), folder.join("a"));
+    let embed = |file: &str, more: &[&str]| {
+        let out = folder.join(file);
+        let words = ["embed", &run, "--data", data, "--out", &out];
+        rcml(words.iter().chain(more)).done();
+        folder.read_bytes(file)
+    };
+    let bytes = embed("all.safetensors", &["--relation", "has the same colour"]);
+    let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let ids = json(&header.metadata().as_ref().unwrap()["ids"]);
+    assert_eq!((ids[0].as_str(), ids.as_array().unwrap().len()), (Some("i0"), 40));
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let tensor = tensors.tensor("embeddings").unwrap();
+    assert_eq!(tensor.shape()[0], 40);
+    let values: Vec<f32> = tensor.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    for row in values.chunks(tensor.shape()[1]) {
+        let norm: f32 = row.iter().map(|x| x * x).sum();
+        assert!((norm - 1.0).abs() < 1e-4, "{norm}");
+    }
+    assert_eq!(folder.read("all.safetensors.ids.txt").lines().last(), Some("i39"));
+
+    let colour = embed("colour.npy", &["--relation", "has the same colour", "--view", "image"]);
+    let shape = embed("shape.npy", &["--relation", "has the same shape", "--view", "image"]);
+    let none = embed("none.npy", &["--view", "image"]);
+    assert!(colour.len() == shape.len() && colour != shape && colour != none, "the relation decides");
+    assert!(
+        embed("target.npy", &["--relation", "has the same colour", "--view", "image", "--role", "target"]) == colour
+    );
+    let told = rcml(["embed", &run, "--data", data, "--out", &folder.join("x.npy"), "--view", "audio"]).refused("view");
+    assert!(told.contains("audio") && told.contains("image, text"), "{told}");
+}
+
+fn search(folder: &Folder) {
+    let (data, run) = (folder.path(), folder.join("a"));
+    let search = |item: &str, more: &[&str]| {
+        let words = ["search", &run, "--data", data, "--item", item, "--relation", "has the same colour"];
+        rcml(words.iter().chain(more))
+    };
+    let found = json(&search("i3", &["-k", "5", "--json"]).done());
+    assert_eq!((found["item"].as_str(), found["relation"].as_str()), (Some("i3"), Some("has the same colour")));
+    let results = found["results"].as_array().unwrap();
+    assert!(results.len() == 5 && results.iter().all(|row| row["id"] != "i3"), "{found}");
+    assert!(results.windows(2).all(|pair| pair[0]["score"].as_f64() >= pair[1]["score"].as_f64()), "{found}");
+    let shown = search("i3", &["-k", "100"]).done();
+    assert_eq!(shown.lines().count(), 39, "{shown}");
+    assert!(shown.contains("a red disc"), "{shown}");
+    let told = search("i333", &[]).refused("unknown item");
+    assert!(told.contains("\"i333\"") && told.contains("did you mean \"i33\"?"), "{told}");
+}
+
+/// Another split of the same data holds out what the run was trained on.
+fn leakage(folder: &Folder) {
+    let run = folder.join("a");
+    let config = folder.read("a/config.toml");
+    let position = config.find("[split]").unwrap();
+    let (before, after) = config.split_at(position);
+    folder.write("a/config.toml", format!("{before}{}", after.replacen("seed = 0", "seed = 5", 1)));
+    let eval = ["eval", &run, "--data", folder.path(), "--task", "retrieval"];
+    let told = rcml(eval).refused("leakage");
+    assert!(told.contains("trained on") && told.contains("--allow-leakage"), "{told}");
+    let shown = rcml(eval.iter().chain(&["--allow-leakage"])).done();
+    assert!(shown.contains("note: ") && shown.contains("trained on"), "{shown}");
+    folder.write("a/config.toml", config);
+}
+
+#[test]
+fn an_interrupted_run_continues_and_ends_the_same() {
+    let folder = Folder::with_shapes();
+    rcml(train(&folder, "whole", "gate", "3")).done();
+    let mut child = command(train(&folder, "cut", "gate", "3")).stderr(std::process::Stdio::null()).spawn().unwrap();
+    let checkpoints = std::path::PathBuf::from(folder.join("cut/checkpoints"));
+    let saved = || std::fs::read_dir(&checkpoints).is_ok_and(|mut entries| entries.next().is_some());
+    while !saved() && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    let _ = child.kill();
+    child.wait().unwrap();
+    // What was begun is continued without saying all of it again.
+    if !std::path::Path::new(&folder.join("cut/model.safetensors")).exists() {
+        rcml(["train", "--data", folder.path(), "--out", &folder.join("cut"), "--device", "cpu"]).done();
+    }
+    assert!(folder.read_bytes("cut/model.safetensors") == folder.read_bytes("whole/model.safetensors"));
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let folder = Folder::with_shapes();
+    let mut child = command(["data", "stats", folder.path(), "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), String::from_utf8(output.stderr).unwrap().as_str()), (Some(0), ""));
+}
+
+#[test]
+fn datasets_are_built_once_and_not_over_other_things() {
+    let folder = Folder::new();
+    let out = folder.join("s");
+    let build = ["data", "build", "synthetic", "--items", "60", "--seed", "4", "--no-images", "--out", &out];
+    assert!(rcml(build).done().contains("60 items"));
+    assert!(rcml(["data", "check", &out]).done().contains("no problems in 60 items"));
+    let first = folder.read("s/items.jsonl");
+    rcml(build).done();
+    assert_eq!(folder.read("s/items.jsonl"), first);
+    let told = rcml(["data", "build", "emoji", "--out", &out]).refused("another dataset");
+    assert!(told.contains("--force"), "{told}");
+    assert_eq!(folder.read("s/items.jsonl"), first);
+}
