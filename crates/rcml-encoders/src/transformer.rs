@@ -2,10 +2,12 @@
 
 use burn::module::Module;
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
-use burn::tensor::activation::gelu;
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::attention;
+use rcml_kernels::{attention, gelu, layer_norm};
 use serde::{Deserialize, Serialize};
+
+/// Added to the variance; the default of Burn and PyTorch.
+const EPSILON: f32 = 1e-5;
 
 /// A trunk as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,7 +71,15 @@ impl Transformer {
     /// - output: `[N, T, W]`
     pub fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
         let x = self.blocks.iter().fold(x, |x, block| block.forward(x, log_bias));
-        self.norm.forward(x)
+        normalize(&self.norm, x)
+    }
+}
+
+/// Burn's layer norm through the fused kernel; the parameters stay Burn's.
+fn normalize(norm: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
+    match &norm.beta {
+        Some(beta) => layer_norm(x, norm.gamma.val(), beta.val(), EPSILON),
+        None => norm.forward(x),
     }
 }
 
@@ -111,11 +121,11 @@ impl Block {
     fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
         let [n, t, width] = x.dims();
         let split = |x: Tensor<3>| x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2);
-        let y = self.attention_norm.forward(x.clone());
+        let y = normalize(&self.attention_norm, x.clone());
         let (q, k) = (split(self.query.forward(y.clone())), split(self.key.forward(y.clone())));
         let y = attention(q, k, split(self.value.forward(y)), log_bias.cloned());
         let x = x + self.output.forward(y.swap_dims(1, 2).reshape([n, t, width]));
-        let y = self.up.forward(self.mlp_norm.forward(x.clone()));
+        let y = self.up.forward(normalize(&self.mlp_norm, x.clone()));
         x + self.down.forward(gelu(y))
     }
 }

@@ -1,7 +1,8 @@
 //! Self-attention of the encoders.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
+
+use crate::fused::biased_softmax;
 
 /// softmax(q k^T / sqrt(d) + b) v.
 ///
@@ -13,9 +14,7 @@ pub fn attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, log_bias: Option<Tens
     let [n, _, t, d] = k.dims();
     // Scaling q instead of the logits touches T d values instead of T^2.
     let logits = q.mul_scalar(1.0 / (d as f64).sqrt()).matmul(k.swap_dims(2, 3));
-    let logits = match log_bias {
-        Some(bias) => logits + bias.reshape([n, 1, 1, t]),
-        None => logits,
-    };
-    softmax(logits, 3).matmul(v)
+    let bias = log_bias.unwrap_or_else(|| Tensor::zeros([1, t], &v.device().inner()));
+    debug_assert!(bias.dims()[0] == n || bias.dims()[0] == 1);
+    biased_softmax(logits, bias).matmul(v)
 }

@@ -19,12 +19,14 @@
 
 mod attention;
 pub mod device;
+mod fused;
 mod logsumexp;
 mod normalize;
 mod relation_pool;
 mod tokens;
 
 pub use attention::attention;
+pub use fused::{FusedBackend, gelu, layer_norm};
 pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use relation_pool::relation_pool;

@@ -1,7 +1,8 @@
 //! Pooling tokens under every relation at once.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::softmax;
+
+use crate::fused::biased_softmax;
 
 /// Pools an item's raw tokens once per relation and head:
 ///
@@ -22,12 +23,9 @@ pub fn relation_pool(tokens: Tensor<3>, log_bias: Option<Tensor<2>>, queries: Te
     let [r, h, _] = queries.dims();
     // One GEMM over all tokens of all items: [N T, D] x [D, R H].
     let logits = tokens.clone().reshape([n * t, d]).matmul(queries.reshape([r * h, d]).transpose());
-    let logits = logits.reshape([n, t, r * h]).swap_dims(1, 2);
-    let logits = match log_bias {
-        Some(bias) => logits + bias.unsqueeze_dim::<3>(1),
-        None => logits,
-    };
-    softmax(logits, 2).matmul(tokens).reshape([n, r, h, d])
+    let logits = logits.reshape([n, t, r * h]).swap_dims(1, 2).reshape([n, r * h, 1, t]);
+    let bias = log_bias.unwrap_or_else(|| Tensor::zeros([1, t], &tokens.device().inner()));
+    biased_softmax(logits, bias).reshape([n, r * h, t]).matmul(tokens).reshape([n, r, h, d])
 }
 
 #[cfg(test)]
