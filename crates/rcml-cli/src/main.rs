@@ -19,11 +19,6 @@ use clap::Parser;
 
 use arguments::{Command, DataCommand, Rcml};
 
-/// Training allocates and frees large tensors all the time; the system allocator gives their pages back to the kernel and
-/// has them zeroed again on every step.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     let result = match Rcml::parse().command {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
