@@ -5,6 +5,8 @@ use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
 use rcml_kernels::Tokens;
 
+use crate::transformer::linear;
+
 /// A projector of feature vectors as data; both numbers come from the array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FeatureConfig {
@@ -39,7 +41,7 @@ impl FeatureProjector {
     /// - features: `[N, T, input]`; T = 1 for plain vectors
     /// - output: `1 + T` tokens, the summary (their mean) first
     pub fn forward(&self, features: Tensor<3>) -> Tokens {
-        let states = self.project.forward(self.norm.forward(features));
+        let states = linear(&self.project, self.norm.forward(features));
         let summary = states.clone().mean_dim(1);
         Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), None)
     }

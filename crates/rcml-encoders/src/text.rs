@@ -6,6 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
 
+use crate::transformer::linear;
 use crate::{TokenIds, Transformer, TransformerConfig};
 
 /// A text transformer as data. The vocabulary's size comes from the tokenizer.
@@ -76,7 +77,7 @@ impl TextTransformer {
 
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
         let x = self.embed.forward(input) + position;
-        let states = self.project.forward(self.transformer.forward(x, Some(&log_bias)));
+        let states = linear(&self.project, self.transformer.forward(x, Some(&log_bias)));
         let mask = mask.unsqueeze_dim::<3>(2);
         let summary = (states.clone() * mask.clone()).sum_dim(1) / mask.sum_dim(1);
         let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], device), log_bias], 1);

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
 
+use crate::transformer::linear;
 use crate::{Transformer, TransformerConfig};
 
 /// A vision transformer as data.
@@ -86,8 +87,8 @@ impl VisionTransformer {
             rows * columns,
             channels * p * p,
         ]);
-        let x = self.embed.forward(patches) + self.position.val();
-        let states = self.project.forward(self.transformer.forward(x, None));
+        let x = linear(&self.embed, patches) + self.position.val();
+        let states = linear(&self.project, self.transformer.forward(x, None));
         let summary = states.clone().mean_dim(1);
         Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), None)
     }
