@@ -32,3 +32,8 @@ pub use attention::{AttentionConfig, AttentionInit, RelationAttention, SummaryBi
 pub use conditioner::{Conditioner, ConditionerConfig, Modulate, Pool};
 pub use gate::Gate;
 pub use low_rank::LowRank;
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

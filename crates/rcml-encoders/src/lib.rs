@@ -30,3 +30,8 @@ pub use text::{TextConfig, TextTransformer};
 pub use tokenizer::{TextTokenizer, TokenIds, TokenizerConfig};
 pub use transformer::{Transformer, TransformerConfig};
 pub use vision::{VisionConfig, VisionTransformer};
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

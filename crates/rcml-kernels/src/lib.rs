@@ -1,8 +1,9 @@
 //! Devices and numeric kernels of relation-conditioned learning, each with a portable form made of Burn operations.
 //!
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
-//! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`row_logsumexp`] and [`l2_normalize`] are what contrastive losses are made
-//! of. This is the only crate of the workspace that names a backend.
+//! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`layer_norm`] and
+//! [`gelu`] are what a transformer is made of, [`row_logsumexp`] and [`l2_normalize`] what contrastive losses are. This is
+//! the only crate of the workspace that names a backend.
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -31,3 +32,8 @@ pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use relation_pool::relation_pool;
 pub use tokens::Tokens;
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -28,3 +28,8 @@ pub use error::{Error, Result};
 pub use files::{load_weights, save_weights};
 pub use model::{EncodedModality, Rcml};
 pub use reader::{FeatureBatch, ItemBatch, ItemReader};
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -35,3 +35,8 @@ pub use error::{Error, Result};
 pub use events::{Event, Observer, Silent};
 pub use preset::preset_names;
 pub use run::{Outcome, TrainOptions, train};
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
