@@ -2,6 +2,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
+use burn::tensor::module::embedding;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
@@ -37,12 +38,19 @@ impl TextConfig {
         self.transformer.validate().map_err(|message| format!("transformer.{message}"))
     }
 
-    /// Builds an encoder for `vocabulary` ids whose tokens have width `width`.
-    pub fn init(&self, vocabulary: usize, width: usize, device: &Device) -> TextTransformer {
+    /// Builds an encoder for `vocabulary` ids whose tokens have width `width`. `salience` is the log of each id's weight in the
+    /// summary at the start, one per id; empty = all the same.
+    pub fn init(&self, vocabulary: usize, width: usize, salience: &[f32], device: &Device) -> TextTransformer {
         let inner = self.transformer.width;
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
         TextTransformer {
-            embed: EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(0.5)).init(device),
+            // Large beside what the blocks add at the start: a word keeps its identity, also one that training rarely sees.
+            embed: EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(1.0)).init(device),
+            salience: Param::from_tensor(if salience.len() == vocabulary {
+                Tensor::<1>::from_floats(salience, device).unsqueeze_dim(1).detach()
+            } else {
+                Tensor::zeros([vocabulary, 1], device)
+            }),
             position: normal(0.1).init([self.max_tokens, inner], device),
             transformer: self.transformer.init(device),
             project: LinearConfig::new(inner, width)
@@ -53,10 +61,12 @@ impl TextConfig {
     }
 }
 
-/// A bidirectional text transformer whose summary is the mean of its tokens' states.
+/// A bidirectional text transformer whose summary is a weighted mean of its tokens' states; every id has a learned weight,
+/// which starts at its inverse document frequency (after Arora et al. 2017): rare words say more than common ones.
 #[derive(Module, Debug)]
 pub struct TextTransformer {
     embed: Embedding,
+    salience: Param<Tensor<2>>,
     position: Param<Tensor<2>>,
     transformer: Transformer,
     project: Linear,
@@ -76,10 +86,10 @@ impl TextTransformer {
         let log_bias = (mask.clone() - 1.0) * 1.0e9;
 
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
-        let x = self.embed.forward(input) + position;
+        let x = self.embed.forward(input.clone()) + position;
         let states = linear(&self.project, self.transformer.forward(x, Some(&log_bias)));
-        let mask = mask.unsqueeze_dim::<3>(2);
-        let summary = (states.clone() * mask.clone()).sum_dim(1) / mask.sum_dim(1);
+        let weight = embedding(self.salience.val(), input).exp() * mask.unsqueeze_dim::<3>(2);
+        let summary = (states.clone() * weight.clone()).sum_dim(1) / weight.sum_dim(1);
         let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], device), log_bias], 1);
         Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), Some(log_bias))
     }
@@ -93,7 +103,7 @@ mod tests {
     #[test]
     fn padding_changes_nothing() {
         for (_, device) in rcml_kernels::device::test_devices() {
-            let encoder = TextConfig { max_tokens: 8, ..TextConfig::default() }.init(20, 16, &device);
+            let encoder = TextConfig { max_tokens: 8, ..TextConfig::default() }.init(20, 16, &[], &device);
             let alone = TokenIds::padded(vec![vec![3, 4, 5]], 0);
             let beside = TokenIds::padded(vec![vec![3, 4, 5], vec![6, 7, 8, 9, 10, 11]], 0);
             let (alone, beside) = (encoder.forward(&alone, &device), encoder.forward(&beside, &device));

@@ -1,6 +1,6 @@
 //! Text -> ids, with a tokenizer trained on the training texts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ahash::AHashMap;
@@ -105,6 +105,25 @@ impl TextTokenizer {
     /// Number of ids.
     pub fn vocabulary(&self) -> usize {
         self.inner.get_vocab_size(true)
+    }
+
+    /// The log of each id's inverse document frequency over texts, `ln(1 + ln((N + 1) / (n + 1)))`: 0 for an id in every text,
+    /// highest for one in none.
+    ///
+    /// # Errors
+    /// The library's, with its own words.
+    pub fn salience<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<f32>> {
+        let mut texts_with = vec![0u32; self.vocabulary()];
+        let ids = self.encode(texts, usize::MAX)?;
+        for row in 0..ids.texts() {
+            let range = row * ids.length()..(row + 1) * ids.length();
+            let real = ids.ids[range.clone()].iter().zip(&ids.real[range]).filter(|(_, real)| **real);
+            for id in real.map(|(id, _)| *id).collect::<BTreeSet<i32>>() {
+                texts_with[id as usize] += 1;
+            }
+        }
+        let total = texts.len() as f32 + 1.0;
+        Ok(texts_with.iter().map(|n| (1.0 + (total / (*n as f32 + 1.0)).ln()).ln()).collect())
     }
 
     /// Ids of texts, cut at `max_tokens` and padded to the longest. A text without any token becomes one padding token, so

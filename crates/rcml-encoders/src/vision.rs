@@ -23,7 +23,7 @@ pub struct VisionConfig {
 
 impl Default for VisionConfig {
     fn default() -> Self {
-        Self { size: 64, patch: 8, transformer: TransformerConfig::default() }
+        Self { size: 64, patch: 16, transformer: TransformerConfig::default() }
     }
 }
 

@@ -82,7 +82,7 @@ impl Embedder {
         let saved: SavedConfig = toml::from_str(&text).map_err(|error| Error::file(&path, error))?;
         let tokenizer = TextTokenizer::load(run.join("tokenizer.json"))?;
         // The temperature is part of the weights, so its configuration does not matter here.
-        let model = saved.model.init(&TemperatureConfig::default(), device);
+        let model = saved.model.init(&TemperatureConfig::default(), &[], device);
         let model = load_weights(model, run.join("model.safetensors"))?;
         Ok(Self::new(model, saved.model, tokenizer, saved.image, device.clone()))
     }

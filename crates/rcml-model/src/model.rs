@@ -37,12 +37,12 @@ pub struct EncodedModality {
 }
 
 impl ModelConfig {
-    /// Builds the model; `vocabulary` and `modalities` must be set.
-    pub fn init(&self, temperature: &TemperatureConfig, device: &Device) -> Rcml {
+    /// Builds the model; `vocabulary` and `modalities` must be set. `salience`: see [`rcml_encoders::TextConfig::init`].
+    pub fn init(&self, temperature: &TemperatureConfig, salience: &[f32], device: &Device) -> Rcml {
         let has = |name: &str| self.modalities.iter().any(|m| m.name == name);
         let features = self.modalities.iter().filter(|m| m.input > 0);
         Rcml {
-            text: self.text.init(self.vocabulary, self.width, device),
+            text: self.text.init(self.vocabulary, self.width, salience, device),
             image: has("image").then(|| self.image.init(self.width, device)),
             features: features.map(|m| FeatureConfig { input: m.input }.init(self.width, device)).collect(),
             conditioner: self.conditioner.init(self.width, device),

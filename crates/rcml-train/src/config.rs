@@ -59,7 +59,7 @@ pub struct TrainingConfig {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
-            steps: 600,
+            steps: 300,
             validate_every: 50,
             patience: 6,
             validation_queries: 2000,
@@ -95,7 +95,7 @@ pub struct OptimizerConfig {
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
-            learning_rate: 1e-3,
+            learning_rate: 3e-4,
             final_share: 0.02,
             warmup: 0.05,
             weight_decay: 0.05,

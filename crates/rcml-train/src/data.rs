@@ -17,6 +17,8 @@ pub(crate) struct RunData {
     pub(crate) dataset: Dataset,
     pub(crate) splits: Splits,
     pub(crate) tokenizer: TextTokenizer,
+    /// Weight of each token in a text's summary at the start.
+    pub(crate) salience: Vec<f32>,
     pub(crate) reader: ItemReader,
     pub(crate) sampler: RelationSampler,
     pub(crate) record: TrainingRecord,
@@ -53,18 +55,20 @@ impl RunData {
 
         let train = splits.items_of(Split::Train);
         config.model.modalities = modalities(&dataset, &train)?;
+        let mut texts: Vec<&str> =
+            train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
+        let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
+        texts.extend(seen.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str)));
+        texts.push(&config.model.same_item);
         let file = run.join("tokenizer.json");
         let tokenizer = if file.is_file() {
             TextTokenizer::load(&file)?
         } else {
-            let texts = train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref());
-            let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
-            let phrasings = seen.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str));
-            let own = std::iter::once(config.model.same_item.as_str());
-            let tokenizer = TextTokenizer::train(&config.tokenizer, texts.chain(phrasings).chain(own))?;
+            let tokenizer = TextTokenizer::train(&config.tokenizer, &texts)?;
             tokenizer.save(&file)?;
             tokenizer
         };
+        let salience = tokenizer.salience(&texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
 
         let mut watched = train.clone();
@@ -89,6 +93,7 @@ impl RunData {
             dataset,
             splits,
             tokenizer,
+            salience,
             reader,
             sampler,
             record,

@@ -70,7 +70,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     // Parameters are drawn when first touched: seed, then touch them all.
     let device = device.autodiff();
     device.seed(config.seed);
-    let model = config.model.init(&config.objective.temperature, &device);
+    let model = config.model.init(&config.objective.temperature, &data.salience, &device);
     let parameters = model.num_params();
     let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints);
     let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer(&config.optimizer)?, &device)?;

@@ -50,7 +50,7 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     change(&mut config);
     let device = rcml_kernels::device::parse("cpu").unwrap();
     device.seed(3);
-    let network = config.init(&TemperatureConfig::default(), &device);
+    let network = config.init(&TemperatureConfig::default(), &[], &device);
     let embedder = Embedder::new(network, config, tokenizer, ImageConfig::default(), device);
     let reader = embedder.reader(dataset, &(0..ITEMS).collect::<Vec<_>>(), &|_| {}).unwrap();
     (embedder, reader)
