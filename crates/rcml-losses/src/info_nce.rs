@@ -50,7 +50,7 @@ pub fn info_nce(logits: Tensor<3>, pairs: &WeightedPairs, denominator: Denominat
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Average, PairTargets, clip_loss};
+    use crate::{AnchorRow, Average, PairTargets, clip_loss};
     use burn::tensor::{DType, Device, Distribution};
 
     fn unit(shape: [usize; 2], device: &Device) -> Tensor<2> {
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn other_positives_and_excluded_candidates_stay_out_of_the_denominator() {
         let logits = [[0.3f64, 1.2, -0.7, 0.9, 2.0]];
-        let targets = PairTargets::new(5, &[vec![(0, &[1, 2][..], &[4][..])]]);
+        let targets = PairTargets::new(5, &[vec![AnchorRow { row: 0, positives: &[1, 2], excluded: &[4] }]]);
         let pairs = targets.weigh(Average::Anchors, &[], &[]);
         let negatives = (0.9f64).exp();
         let joint = |s: f64| -(s.exp() / (s.exp() + negatives)).ln();
@@ -98,7 +98,13 @@ mod tests {
     fn gradient_equals_finite_differences_in_f64() {
         let targets = PairTargets::new(
             4,
-            &[vec![(0, &[1][..], &[2][..]), (3, &[0, 1][..], &[][..])], vec![(2, &[3][..], &[][..])]],
+            &[
+                vec![
+                    AnchorRow { row: 0, positives: &[1], excluded: &[2] },
+                    AnchorRow { row: 3, positives: &[0, 1], excluded: &[] },
+                ],
+                vec![AnchorRow { row: 2, positives: &[3], excluded: &[] }],
+            ],
         );
         let pairs = targets.weigh(Average::Pairs, &[], &[]);
         let count = pairs.shape.iter().product::<usize>();

@@ -1,8 +1,8 @@
 //! Contrastive objectives for many-to-many, relation-conditioned training: every related pair is a positive under its own
 //! relation, and every candidate is conditioned on the anchor's relation.
 //!
-//! The nouns: [`PairTargets`] says, for the anchors of each relation of a batch, which candidates are positives and which
-//! are negatives; [`info_nce`] scores that with one kernel whose options give the paper's loss, CLIP's and the decoupled
+//! The nouns: [`PairTargets`] says, for the anchors of each relation of a batch ([`AnchorRow`]s), which candidates are
+//! positives and which are negatives; [`info_nce`] scores that with one kernel whose options give the paper's loss, CLIP's and the decoupled
 //! one; [`Objective`] composes inter-modal, intra-modal and fused terms from [`ConditionedModality`]s; a [`Temperature`]
 //! is fixed or learned within bounds.
 //!
@@ -35,5 +35,10 @@ pub use clip::clip_loss;
 pub use config::{ObjectiveConfig, TemperatureConfig};
 pub use info_nce::{Denominator, info_nce};
 pub use objective::{ConditionedModality, Objective, Term};
-pub use targets::{Average, PairTargets, WeightedPairs};
+pub use targets::{AnchorRow, Average, PairTargets, WeightedPairs};
 pub use temperature::Temperature;
+
+/// The examples of the README run as tests, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

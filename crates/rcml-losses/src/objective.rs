@@ -146,7 +146,12 @@ fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> Conditione
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::AnchorRow;
     use burn::tensor::{Device, Distribution};
+
+    fn anchor(row: u32, positives: &[u32]) -> AnchorRow<'_> {
+        AnchorRow { row, positives, excluded: &[] }
+    }
 
     fn modality(name: &str, device: &Device, targets: &PairTargets, present: Vec<bool>) -> ConditionedModality {
         let [u, a, b] = targets.shape();
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn terms_follow_the_configuration() {
         let device = rcml_kernels::device::parse("cpu").unwrap();
-        let targets = PairTargets::new(5, &[vec![(0, &[1][..], &[][..]), (2, &[3, 4][..], &[][..])]]);
+        let targets = PairTargets::new(5, &[vec![anchor(0, &[1]), anchor(2, &[3, 4])]]);
         let modalities = ["text", "image"].map(|name| modality(name, &device, &targets, vec![]));
         let scale = Tensor::from_floats([10.0], &device);
         let names = |config: ObjectiveConfig| -> Vec<(String, f64)> {
@@ -177,7 +182,7 @@ mod tests {
     fn a_missing_modality_never_reaches_the_loss() {
         for (name, device) in rcml_kernels::device::test_devices() {
             device.seed(5);
-            let targets = PairTargets::new(4, &[vec![(0, &[1, 2][..], &[][..]), (3, &[0][..], &[][..])]]);
+            let targets = PairTargets::new(4, &[vec![anchor(0, &[1, 2]), anchor(3, &[0])]]);
             let text = modality("text", &device, &targets, vec![]);
             let image = modality("image", &device, &targets, vec![true, false, true, false]);
             let mut other = image.clone();

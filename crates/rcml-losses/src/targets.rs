@@ -13,6 +13,17 @@ pub enum Average {
     Pairs,
 }
 
+/// One anchor of a relation, as [`PairTargets::new`] takes it. All numbers are rows of the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AnchorRow<'a> {
+    /// The anchor itself.
+    pub row: u32,
+    /// Its positives.
+    pub positives: &'a [u32],
+    /// Rows that take no part: neither positives nor negatives.
+    pub excluded: &'a [u32],
+}
+
 /// For each of U relations, A anchors against B candidates: who is a positive, who is a negative. A candidate that is
 /// neither (a known relative, the anchor itself) takes no part.
 ///
@@ -47,9 +58,9 @@ pub struct WeightedPairs {
 }
 
 impl PairTargets {
-    /// Targets from, per relation, its anchors (batch rows), each with its positives and the rows that take no part.
-    /// The anchor's own row never takes part unless it is named as a positive. Everything else is a negative.
-    pub fn new(candidates: usize, relations: &[Vec<(u32, &[u32], &[u32])>]) -> Self {
+    /// Targets from, per relation, its anchors. The anchor's own row never takes part unless it is named as a positive.
+    /// Every other row of the batch's `candidates` rows is a negative.
+    pub fn new(candidates: usize, relations: &[Vec<AnchorRow<'_>>]) -> Self {
         let anchors = relations.iter().map(Vec::len).max().unwrap_or(0);
         let mut targets = Self {
             relations: relations.len(),
@@ -60,15 +71,15 @@ impl PairTargets {
             negatives: vec![0.0; relations.len() * anchors * candidates],
         };
         for (u, list) in relations.iter().enumerate() {
-            for (a, (row, positives, excluded)) in list.iter().enumerate() {
-                targets.rows[u * anchors + a] = *row;
+            for (a, anchor) in list.iter().enumerate() {
+                targets.rows[u * anchors + a] = anchor.row;
                 let negatives = &mut targets.negatives[(u * anchors + a) * candidates..][..candidates];
                 negatives.fill(1.0);
-                negatives[*row as usize] = 0.0;
-                for other in positives.iter().chain(*excluded) {
+                negatives[anchor.row as usize] = 0.0;
+                for other in anchor.positives.iter().chain(anchor.excluded) {
                     negatives[*other as usize] = 0.0;
                 }
-                targets.positives.extend(positives.iter().map(|p| (u as u32, a as u32, *p)));
+                targets.positives.extend(anchor.positives.iter().map(|p| (u as u32, a as u32, *p)));
             }
         }
         targets
@@ -77,7 +88,9 @@ impl PairTargets {
     /// Every row's one positive is its own counterpart, everything else is a negative: CLIP.
     pub fn same_item(rows: usize) -> Self {
         let own: Vec<u32> = (0..rows as u32).collect();
-        Self::new(rows, &[own.iter().map(|r| (*r, std::slice::from_ref(r), &[][..])).collect()])
+        let anchors =
+            own.iter().map(|row| AnchorRow { row: *row, positives: std::slice::from_ref(row), excluded: &[] });
+        Self::new(rows, &[anchors.collect()])
     }
 
     /// U, A, B.
@@ -141,7 +154,13 @@ mod tests {
         // relation 0: row 0 -> {1}, row 2 excluded; relation 1: row 1 -> {0, 3} and row 3 -> {1}
         let targets = PairTargets::new(
             4,
-            &[vec![(0, &[1][..], &[2][..])], vec![(1, &[0, 3][..], &[][..]), (3, &[1][..], &[][..])]],
+            &[
+                vec![AnchorRow { row: 0, positives: &[1], excluded: &[2] }],
+                vec![
+                    AnchorRow { row: 1, positives: &[0, 3], excluded: &[] },
+                    AnchorRow { row: 3, positives: &[1], excluded: &[] },
+                ],
+            ],
         );
         assert_eq!(targets.shape(), [2, 2, 4]);
         assert_eq!(targets.rows(), [0, 0, 1, 3]);

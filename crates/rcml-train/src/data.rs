@@ -7,7 +7,7 @@ use rcml_data::{
     Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
 };
 use rcml_encoders::{TextTokenizer, TokenIds};
-use rcml_losses::PairTargets;
+use rcml_losses::{AnchorRow, PairTargets};
 use rcml_model::{ItemBatch, ItemReader, ModalityShape};
 
 use crate::{Event, Observer, Result, RunConfig};
@@ -61,7 +61,8 @@ impl RunData {
         texts.extend(seen.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str)));
         texts.push(&config.model.same_item);
         let file = run.join("tokenizer.json");
-        let tokenizer = if file.is_file() {
+        // A tokenizer without a configuration beside it is what a call left that failed on its data: it fits that data.
+        let tokenizer = if file.is_file() && run.join("config.toml").is_file() {
             TextTokenizer::load(&file)?
         } else {
             let tokenizer = TextTokenizer::train(&config.tokenizer, &texts)?;
@@ -147,23 +148,16 @@ impl RunData {
 
     /// Positives from the whole graph; negatives are the rest, without known relatives unless they are wanted.
     fn related(&self, batch: &RelationBatch) -> PairTargets {
-        let none: Vec<u32> = Vec::new();
-        let relations: Vec<Vec<(u32, &[u32], &[u32])>> = batch
-            .relations
-            .iter()
-            .map(|relation| {
-                relation
-                    .anchors
-                    .iter()
-                    .zip(&relation.positives)
-                    .map(|(row, positives)| {
-                        let known =
-                            if self.relation_specific_negatives { &none } else { &batch.related[*row as usize] };
-                        (*row, positives.as_slice(), known.as_slice())
-                    })
-                    .collect()
-            })
-            .collect();
+        let mut relations: Vec<Vec<AnchorRow<'_>>> = Vec::with_capacity(batch.relations.len());
+        for relation in &batch.relations {
+            let rows = relation.anchors.iter().zip(&relation.positives);
+            let anchors = rows.map(|(&row, positives)| {
+                let excluded: &[u32] =
+                    if self.relation_specific_negatives { &[] } else { &batch.related[row as usize] };
+                AnchorRow { row, positives, excluded }
+            });
+            relations.push(anchors.collect());
+        }
         PairTargets::new(batch.items.len(), &relations)
     }
 
@@ -186,8 +180,11 @@ impl RunData {
                 excluded
             })
             .collect();
-        let anchors =
-            rows.iter().zip(&excluded).map(|(row, excluded)| (*row, std::slice::from_ref(row), &excluded[..]));
+        let anchors = rows.iter().zip(&excluded).map(|(row, excluded)| AnchorRow {
+            row: *row,
+            positives: std::slice::from_ref(row),
+            excluded,
+        });
         PairTargets::new(rows.len(), &[anchors.collect()])
     }
 }
