@@ -56,7 +56,8 @@ pub struct Outcome {
 /// Trains, or continues an unfinished run.
 ///
 /// # Errors
-/// Bad data or configuration; a run folder that is finished or belongs to another configuration; a loss that is not finite.
+/// Bad data or configuration; a run folder that is finished or belongs to another configuration or other data; a loss that
+/// is not finite.
 pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let TrainOptions { data: path, out, mut config, device, interrupt, observer } = options;
     let begun = Instant::now();
@@ -94,10 +95,15 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     });
 
     let source = data.clone();
+    let out_of_patience = |progress: &Progress| {
+        training.patience > 0 && progress.since_best >= training.patience && progress.step < steps
+    };
+    // A call that was killed between its last checkpoint and its weights may have had no step left to do.
+    let mut early = out_of_patience(&progress);
+    let first = if early { steps } else { progress.step };
     // An error of ours travels as a value; the loader's own errors end the sequence.
-    let batches = Prefetch::new(progress.step..steps, training.prefetch, move |step| Ok(source.step(step)));
+    let batches = Prefetch::new(first..steps, training.prefetch, move |step| Ok(source.step(step)));
     let mut rate = Rate::default();
-    let mut early = false;
     for batch in batches {
         let started = Instant::now();
         let input = batch??;
@@ -133,11 +139,12 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
                 checkpoints.save_best(&model)?;
             } else {
                 progress.since_best += 1;
-                early = training.patience > 0 && progress.since_best >= training.patience;
+                early = out_of_patience(&progress);
             }
         }
         let due = training.checkpoint_every > 0 && progress.step.is_multiple_of(training.checkpoint_every);
-        let stop = interrupt.load(Ordering::Relaxed) && !last;
+        // Who is asked to stop when there is nothing left to do finishes instead.
+        let stop = interrupt.load(Ordering::Relaxed) && !last && !early;
         if due || stop {
             checkpoints.save(&model, &optimizer, &progress)?;
         }
@@ -220,6 +227,13 @@ fn write_start(out: &Path, config: &RunConfig, data: &RunData) -> Result<()> {
     write(&path, &text)?;
     let path = out.join("training.json");
     let text = serde_json::to_string(&data.record).map_err(|error| Error::file(&path, error))?;
+    // The record must name everything that the weights have seen, or an evaluation could not tell what leaked.
+    if std::fs::read_to_string(&path).is_ok_and(|found| found != text) {
+        return Err(Error::file(
+            &path,
+            "the folder holds an unfinished run on other training data; choose another folder",
+        ));
+    }
     write(&path, &text)
 }
 

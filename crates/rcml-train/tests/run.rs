@@ -1,0 +1,275 @@
+//! Whole runs on a tiny dataset: determinism, resuming, refusals and failures.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rcml_data::{Dataset, Edge, Item, ModalityInfo, Relation, Split};
+use rcml_train::{Error, Event, Observer, Outcome, RunConfig, Silent, TrainOptions, preset_names, train};
+
+/// The backend's random numbers are one stream per process, so trainings in one process take turns.
+fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::new(());
+    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// 40 things of 4 colours and 10 kinds; a symmetric and a directed relation.
+fn things() -> Dataset {
+    let colours = ["red", "green", "blue", "white"];
+    let kinds = ["hat", "lamp", "chair", "mug", "bag", "shoe", "book", "bed", "fork", "coat"];
+    let mut dataset = Dataset::default();
+    for (i, (colour, kind)) in kinds.iter().flat_map(|kind| colours.map(|colour| (colour, *kind))).enumerate() {
+        // Two colours have validation items in pairs, so there is something to watch.
+        let split = match i % 10 {
+            8 => Split::Validation,
+            9 => Split::Test,
+            _ => Split::Train,
+        };
+        dataset.items.push(Item::new(format!("t{i}")).text(format!("a {colour} {kind}")).split(split));
+    }
+    dataset.relations = vec![
+        Relation::new("colour", "has the same colour").symmetric(true),
+        Relation::new("next", "comes just before in the catalogue"),
+    ];
+    for a in 0..40u32 {
+        for b in a + 1..40 {
+            if a % 4 == b % 4 {
+                dataset.edges.push(Edge::new(0, a, b));
+            }
+        }
+        dataset.edges.push(Edge::new(1, a, (a + 5) % 40));
+    }
+    dataset
+}
+
+fn config(preset: &str, settings: &[&str]) -> RunConfig {
+    let small = [
+        "model.width=16",
+        "model.conditioner.rank=4",
+        "model.text.transformer.width=16",
+        "model.text.transformer.heads=2",
+        "model.text.transformer.depth=1",
+        "sampler.items=16",
+        "tokenizer.min_frequency=1",
+        "training.steps=6",
+        "training.validate_every=2",
+    ];
+    let all: Vec<String> = small.iter().chain(settings).map(ToString::to_string).collect();
+    RunConfig::resolve(Some(preset), None, &all, None).unwrap()
+}
+
+/// Trains under an observer that may set the flag that it was given.
+fn observed(
+    data: &Path,
+    out: &Path,
+    config: RunConfig,
+    interrupt: Arc<AtomicBool>,
+    observer: &mut dyn Observer,
+) -> Result<Outcome, Error> {
+    let device = rcml_kernels::device::parse("cpu").unwrap();
+    train(TrainOptions { data, out, config, device, interrupt, observer })
+}
+
+fn run(data: &Path, out: &Path, config: RunConfig) -> Result<Outcome, Error> {
+    observed(data, out, config, Arc::default(), &mut Silent)
+}
+
+/// Asks to stop when a step is done.
+struct StopAfter {
+    step: u64,
+    flag: Arc<AtomicBool>,
+}
+
+impl Observer for StopAfter {
+    fn event(&mut self, event: &Event) {
+        if matches!(event, Event::Step { step, .. } if *step == self.step) {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn stopped_after(step: u64, data: &Path, out: &Path, config: RunConfig) -> Outcome {
+    let flag: Arc<AtomicBool> = Arc::default();
+    let mut observer = StopAfter { step, flag: flag.clone() };
+    observed(data, out, config, flag, &mut observer).unwrap()
+}
+
+fn weights(run: &Path) -> Vec<u8> {
+    std::fs::read(run.join("model.safetensors")).unwrap()
+}
+
+fn log(run: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines().map(String::from).collect()
+}
+
+#[test]
+fn one_seed_gives_the_same_bytes_and_another_does_not() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    let [first, second, third] = ["first", "second", "third"].map(|name| folder.path().join(name));
+    let outcome = run(&data, &first, config("rcml", &[])).unwrap();
+    assert_eq!((outcome.steps, outcome.interrupted), (6, false));
+    assert!(outcome.best_value.is_some(), "there are validation pairs");
+    run(&data, &second, config("rcml", &["training.prefetch=5"])).unwrap();
+    run(&data, &third, config("rcml", &["seed=2"])).unwrap();
+    // How far ahead batches are made changes nothing.
+    assert!(weights(&first) == weights(&second));
+    assert_eq!(log(&first), log(&second));
+    assert!(weights(&first) != weights(&third));
+}
+
+#[test]
+fn an_interrupted_run_ends_like_one_that_was_not() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    for preset in ["rcml", "rcml-paper"] {
+        let [whole, halves] = ["whole", "halves"].map(|name| folder.path().join(format!("{preset}-{name}")));
+        let expected = run(&data, &whole, config(preset, &[])).unwrap();
+
+        let first = stopped_after(3, &data, &halves, config(preset, &[]));
+        assert_eq!((first.steps, first.interrupted), (3, true), "{preset}");
+        assert!(!halves.join("model.safetensors").exists(), "{preset}: unfinished");
+        assert_eq!(log(&halves), log(&whole)[..4], "{preset}: three steps and one validation");
+        let second = run(&data, &halves, config(preset, &[])).unwrap();
+        assert_eq!(
+            (second.steps, second.interrupted, second.best_step, second.best_value),
+            (expected.steps, false, expected.best_step, expected.best_value),
+            "{preset}"
+        );
+        assert!(weights(&whole) == weights(&halves), "{preset}");
+        assert_eq!(log(&whole), log(&halves), "{preset}");
+    }
+}
+
+/// A request to stop that meets the end of patience must not make the run longer than it would have been.
+#[test]
+fn a_run_that_is_out_of_patience_finishes_when_asked_to_stop() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    // Nothing is learned, so the second validation is no better than the first.
+    let settings = ["optimizer.learning_rate=0", "training.validate_every=1", "training.patience=1"];
+    let [whole, stopped] = ["whole", "stopped"].map(|name| folder.path().join(name));
+    let expected = run(&data, &whole, config("rcml", &settings)).unwrap();
+    assert_eq!((expected.steps, expected.best_step), (2, 1));
+    let outcome = stopped_after(2, &data, &stopped, config("rcml", &settings));
+    assert_eq!((outcome.steps, outcome.best_step, outcome.interrupted), (2, 1, false));
+    assert!(weights(&whole) == weights(&stopped));
+}
+
+#[test]
+fn an_unfinished_folder_takes_only_its_own_configuration_and_data() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    things().write(&data).unwrap();
+    stopped_after(3, &data, &out, config("rcml", &[]));
+    for (setting, key) in [("seed=2", "seed"), ("optimizer.learning_rate=0.5", "learning_rate")] {
+        let error = run(&data, &out, config("rcml", &[setting])).unwrap_err();
+        let message = error.to_string();
+        assert!(error.is_input() && message.contains(key) && message.contains("config.toml"), "{setting}: {message}");
+    }
+
+    let mut others = things();
+    others.items[0].text = Some("a red kite".into());
+    let elsewhere = folder.path().join("others");
+    others.write(&elsewhere).unwrap();
+    let error = run(&elsewhere, &out, config("rcml", &[])).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("other training data"), "{error}");
+
+    // Refusals leave the folder as it was.
+    let outcome = run(&data, &out, config("rcml", &[])).unwrap();
+    assert_eq!(outcome.steps, 6);
+    let error = run(&data, &out, config("rcml", &[])).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("finished"), "{error}");
+}
+
+/// A call that failed on its data must not leave a tokenizer behind that the next call takes for its own.
+#[test]
+fn a_tokenizer_without_a_configuration_is_made_anew() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    let [clean, littered] = ["clean", "littered"].map(|name| folder.path().join(name));
+    run(&data, &clean, config("rcml", &["training.steps=1"])).unwrap();
+    std::fs::create_dir(&littered).unwrap();
+    std::fs::write(littered.join("tokenizer.json"), "{}").unwrap();
+    run(&data, &littered, config("rcml", &["training.steps=1"])).unwrap();
+    assert!(weights(&clean) == weights(&littered));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_names_its_step_and_term() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    things().write(&data).unwrap();
+    // The first step throws the weights out of all proportion, the second one notices.
+    let error = run(&data, &out, config("rcml", &["optimizer.learning_rate=1e30"])).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("step 2") && message.contains("related/text>text"), "{message}");
+    assert!(!error.is_input(), "{message}");
+    assert!(!out.join("model.safetensors").exists());
+    let finite = |line: &String| !line.contains("null");
+    assert!(log(&out).iter().all(finite), "nothing that is not finite is logged");
+}
+
+#[test]
+fn every_preset_trains() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (texts, both) = (folder.path().join("texts"), folder.path().join("both"));
+    things().write(&texts).unwrap();
+    let mut dataset = things();
+    for (row, item) in dataset.items.iter_mut().enumerate() {
+        item.features.insert("shape".into(), row);
+    }
+    let shape = ModalityInfo { file: "shape.npy".into(), tensor: None, shape: Some(vec![40, 3]), kind: None };
+    dataset.info.modalities.insert("shape".into(), shape);
+    dataset.write(&both).unwrap();
+    let values: Vec<f32> = (0..120).map(|i| ((i * 37 + 11) % 29) as f32 / 29.0).collect();
+    std::fs::write(both.join("shape.npy"), npy([40, 3], &values)).unwrap();
+
+    for (kind, data) in [("texts", &texts), ("both", &both)] {
+        for preset in preset_names() {
+            let out = folder.path().join(format!("{preset}-{kind}"));
+            let outcome = run(data, &out, config(preset, &["training.steps=2"]));
+            if (*preset, kind) == ("clip", "texts") {
+                // It learns from an item's modalities alone, and there is one.
+                let error = outcome.unwrap_err();
+                assert!(error.is_input() && error.to_string().contains("fewer than two modalities"), "{error}");
+                continue;
+            }
+            let outcome = outcome.unwrap_or_else(|error| panic!("{preset} on {kind}: {error}"));
+            assert_eq!(outcome.steps, 2, "{preset} on {kind}");
+            assert!(!weights(&out).is_empty());
+            let saved = RunConfig::load(&out).unwrap();
+            assert_eq!((saved.preset.as_str(), saved.model.width), (*preset, 16));
+            // Two steps and, after the second, a validation.
+            assert_eq!(log(&out).len(), 3, "{preset} on {kind}");
+        }
+    }
+}
+
+/// A `.npy` file, version 1.0.
+fn npy([rows, columns]: [usize; 2], values: &[f32]) -> Vec<u8> {
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+    // The header ends in a newline, where the values start at a multiple of 64.
+    while !(10 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    file
+}
