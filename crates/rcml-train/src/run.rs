@@ -22,6 +22,9 @@ use crate::step::forward;
 use crate::validation::{METRIC, Validation};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
+/// Batches in a row without anything to learn from, after which a run gives up.
+const MOST_BARREN: u64 = 50;
+
 /// What to train, on what, where.
 pub struct TrainOptions<'a> {
     /// Folder of the dataset.
@@ -68,7 +71,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let data = Arc::new(RunData::open(path, out, &mut config, observer)?);
     write_start(out, &config, &data)?;
 
-    // Parameters are drawn when first touched: seed, then touch them all.
+    // Burn draws a parameter at its first use, from a stream that the whole process shares; the order of uses is the model's own.
+    // Two trainings at the same time in one process would draw from each other's stream.
     let device = device.autodiff();
     device.seed(config.seed);
     let model = config.model.init(&config.objective.temperature, &data.salience, &device);
@@ -78,9 +82,10 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let mut log = MetricsLog::open(out, progress.step)?;
 
     let validation = Validation::new(&data, config.training.validation_queries);
+    let reason = if validation.is_none() { "no validation pairs" } else { "training.validate_every is 0" };
     let validation = validation.filter(|_| config.training.validate_every > 0);
     if validation.is_none() {
-        observer.event(&Event::Message("no validation pairs: the last step's weights are kept".into()));
+        observer.event(&Event::Message(format!("{reason}: the last step's weights are kept")));
     }
     let objective = Objective::new(config.objective.clone());
     let training = config.training.clone();
@@ -104,6 +109,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     // An error of ours travels as a value; the loader's own errors end the sequence.
     let batches = Prefetch::new(first..steps, training.prefetch, move |step| Ok(source.step(step)));
     let mut rate = Rate::default();
+    let mut barren = 0;
     for batch in batches {
         let started = Instant::now();
         let input = batch??;
@@ -112,11 +118,21 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let (next, values) = update(model, &mut optimizer, &config, &input, terms, learning_rate, progress.step + 1)?;
         model = next;
         progress.step += 1;
+        // A sparse graph may leave a batch without a pair; a run of such batches means that there is nothing to learn from.
+        barren = if values.is_empty() { barren + 1 } else { 0 };
+        if barren == steps.min(MOST_BARREN) {
+            return Err(Error::input(
+                "nothing to train on: the batches have no pair of related items with a negative, and their items have \
+                 fewer than two modalities",
+            ));
+        }
 
         let items_per_second = rate.add(input.items.items, started.elapsed().as_secs_f64());
         let eta_seconds = rate.seconds_per_step() * (steps - progress.step) as f64;
         let loss = values.iter().find(|(name, _)| name == "loss").map_or(f64::NAN, |(_, value)| *value);
-        log.write(progress.step, "train", &values)?;
+        if !values.is_empty() {
+            log.write(progress.step, "train", &values)?;
+        }
         observer.event(&Event::Step {
             step: progress.step,
             steps,
@@ -168,7 +184,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     Ok(outcome)
 }
 
-/// Backward pass, clipping, optimiser step; values for the log. Stops where a term is not finite, before it reaches a weight.
+/// Backward pass, clipping, optimiser step; values for the log, none where the batch has no term. Stops where a term is not finite, before it reaches a weight.
 fn update(
     model: Rcml,
     optimizer: &mut burn::optim::ModuleOptimizer,
@@ -180,11 +196,7 @@ fn update(
 ) -> Result<(Rcml, Vec<(String, f64)>)> {
     let read = |value: &Tensor<1>| value.clone().try_into_scalar::<f32>().map_err(Error::device);
     let mut values = Vec::with_capacity(terms.len() + 4);
-    let Some(loss) = Objective::sum(&terms) else {
-        return Err(Error::input(
-            "nothing to train on: the batch has no pair of related items, and its items have fewer than two modalities",
-        ));
-    };
+    let Some(loss) = Objective::sum(&terms) else { return Ok((model, values)) };
     for term in &terms {
         let value = read(&term.value)?;
         if !value.is_finite() {
