@@ -29,7 +29,7 @@ pub use rcml_kernels::Tokens;
 pub use text::{TextConfig, TextTransformer};
 pub use tokenizer::{TextTokenizer, TokenIds, TokenizerConfig};
 pub use transformer::{Transformer, TransformerConfig};
-pub use vision::{VisionConfig, VisionTransformer};
+pub use vision::{Stem, VisionConfig, VisionTransformer};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

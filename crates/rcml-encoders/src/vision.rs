@@ -1,13 +1,26 @@
 //! Pixels -> tokens.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::Tokens;
+use rcml_kernels::{Tokens, gelu};
 use serde::{Deserialize, Serialize};
 
 use crate::transformer::linear;
 use crate::{Transformer, TransformerConfig};
+
+/// How pixels become the first token states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stem {
+    /// One linear map per patch (Dosovitskiy et al. 2021): cheap.
+    #[default]
+    Linear,
+    /// 3 x 3 convolutions that halve the picture until a patch is one position (Xiao et al. 2021, "Early convolutions help
+    /// transformers see better"): learns shapes and textures from few pictures. The patch must be a power of two.
+    Conv,
+}
 
 /// A vision transformer as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,13 +30,15 @@ pub struct VisionConfig {
     pub size: usize,
     /// Width and height of a patch in pixels.
     pub patch: usize,
+    /// How pixels become the first token states.
+    pub stem: Stem,
     /// The trunk.
     pub transformer: TransformerConfig,
 }
 
 impl Default for VisionConfig {
     fn default() -> Self {
-        Self { size: 64, patch: 16, transformer: TransformerConfig::default() }
+        Self { size: 64, patch: 16, stem: Stem::Linear, transformer: TransformerConfig::default() }
     }
 }
 
@@ -36,6 +51,9 @@ impl VisionConfig {
         if self.patch == 0 || self.size == 0 || !self.size.is_multiple_of(self.patch) {
             return Err(format!("patch: expected a divisor of the size {}, found {}", self.size, self.patch));
         }
+        if self.stem == Stem::Conv && !(self.patch.is_power_of_two() && self.patch > 1) {
+            return Err(format!("patch: expected a power of two above 1 for stem = \"conv\", found {}", self.patch));
+        }
         self.transformer.validate().map_err(|message| format!("transformer.{message}"))
     }
 
@@ -47,10 +65,12 @@ impl VisionConfig {
     /// Builds an encoder whose tokens have width `width`.
     pub fn init(&self, width: usize, device: &Device) -> VisionTransformer {
         let inner = self.transformer.width;
-        let pixels = 3 * self.patch * self.patch;
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
+        let pixels = 3 * self.patch * self.patch;
+        let linear = LinearConfig::new(pixels, inner).with_initializer(normal(1.0 / (pixels as f64).sqrt()));
         VisionTransformer {
-            embed: LinearConfig::new(pixels, inner).with_initializer(normal(1.0 / (pixels as f64).sqrt())).init(device),
+            embed: (self.stem == Stem::Linear).then(|| linear.init(device)),
+            convolutions: if self.stem == Stem::Conv { convolutions(self.patch, inner, device) } else { Vec::new() },
             position: normal(0.1).init([1, self.patches(), inner], device),
             transformer: self.transformer.init(device),
             project: LinearConfig::new(inner, width)
@@ -66,7 +86,8 @@ impl VisionConfig {
 /// pictures a mean learns faster than a class token.
 #[derive(Module, Debug)]
 pub struct VisionTransformer {
-    embed: Linear,
+    embed: Option<Linear>,
+    convolutions: Vec<Conv2d>,
     position: Param<Tensor<3>>,
     transformer: Transformer,
     project: Linear,
@@ -80,16 +101,77 @@ impl VisionTransformer {
     /// - pixels: `[N, 3, S, S]`, normalised
     /// - output: `1 + (S / patch)^2` tokens, the summary first
     pub fn forward(&self, pixels: Tensor<4>) -> Tokens {
-        let [n, channels, height, width] = pixels.dims();
-        let (p, rows, columns) = (self.patch, height / self.patch, width / self.patch);
-        let patches = pixels.reshape([n, channels, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]).reshape([
-            n,
-            rows * columns,
-            channels * p * p,
-        ]);
-        let x = linear(&self.embed, patches) + self.position.val();
+        let x = match &self.embed {
+            Some(embed) => linear(embed, self.patches(pixels)),
+            None => self.convolve(pixels),
+        };
+        let x = x + self.position.val();
         let states = linear(&self.project, self.transformer.forward(x, None));
         let summary = states.clone().mean_dim(1);
         Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), None)
+    }
+
+    /// `[N, 3, S, S]` -> `[N, patches, 3 patch^2]`.
+    fn patches(&self, pixels: Tensor<4>) -> Tensor<3> {
+        let [n, channels, height, width] = pixels.dims();
+        let (p, rows, columns) = (self.patch, height / self.patch, width / self.patch);
+        pixels.reshape([n, channels, rows, p, columns, p]).permute([0, 2, 4, 1, 3, 5]).reshape([
+            n,
+            rows * columns,
+            channels * p * p,
+        ])
+    }
+
+    /// `[N, 3, S, S]` -> `[N, patches, W]`.
+    fn convolve(&self, pixels: Tensor<4>) -> Tensor<3> {
+        let last = self.convolutions.len().saturating_sub(1);
+        let layers = self.convolutions.iter().enumerate();
+        let x = layers.fold(pixels, |x, (k, layer)| {
+            let x = layer.forward(x);
+            if k < last { gelu(x) } else { x }
+        });
+        let [n, width, rows, columns] = x.dims();
+        x.reshape([n, width, rows * columns]).swap_dims(1, 2)
+    }
+}
+
+/// Layers that halve the picture until a patch is one position; channels double towards `width`.
+fn convolutions(patch: usize, width: usize, device: &Device) -> Vec<Conv2d> {
+    let count = patch.ilog2();
+    let channels = |layer: u32| if layer == 0 { 3 } else { (width >> (count - layer)).max(16) };
+    let layer = |k: u32| {
+        let (input, output) = (channels(k), channels(k + 1));
+        Conv2dConfig::new([input, output], [3, 3])
+            .with_stride([2, 2])
+            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
+            .with_initializer(Initializer::Normal { mean: 0.0, std: (2.0 / (9 * input) as f64).sqrt() })
+            .init(device)
+    };
+    (0..count).map(layer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_stems_see_every_patch() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            for stem in [Stem::Linear, Stem::Conv] {
+                let config = VisionConfig { size: 32, patch: 8, stem, ..VisionConfig::default() };
+                config.validate().unwrap();
+                let encoder = config.init(12, &device);
+                let black = Tensor::<4>::zeros([1, 3, 32, 32], &device);
+                // A white last corner must change the last patch's state more than rounding does.
+                let corner = Tensor::<4>::ones([1, 3, 4, 4], &device);
+                let marked = black.clone().slice_assign([0..1, 0..3, 28..32, 28..32], corner);
+                let (plain, marked) = (encoder.forward(black), encoder.forward(marked));
+                assert_eq!(plain.dims(), [1, 17, 12], "{name}");
+                let change = (plain.states - marked.states).abs().narrow(1, 16, 1).max().into_scalar::<f32>();
+                assert!(change > 1e-3, "{name} {stem:?}: {change}");
+            }
+        }
+        let bad = VisionConfig { size: 36, patch: 12, stem: Stem::Conv, ..VisionConfig::default() };
+        assert!(bad.validate().unwrap_err().contains("power of two"));
     }
 }

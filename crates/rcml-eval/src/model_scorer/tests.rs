@@ -41,7 +41,7 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     let mut config = ModelConfig {
         width: 24,
         text: TextConfig { max_tokens: 12, transformer: trunk.clone() },
-        image: VisionConfig { size: 16, patch: 8, transformer: trunk },
+        image: VisionConfig { size: 16, patch: 8, transformer: trunk, ..VisionConfig::default() },
         conditioner: ConditionerConfig { rank: 4, ..ConditionerConfig::default() },
         vocabulary: tokenizer.vocabulary(),
         modalities: vec![modality("image"), modality("text")],
