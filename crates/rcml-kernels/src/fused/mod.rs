@@ -2,6 +2,11 @@
 //!
 //! Every backend gets the composed form; the CPU backend `flex` gets one pass over memory on all cores.
 
+#![cfg_attr(
+    feature = "ndarray",
+    allow(deprecated, reason = "Burn calls ndarray legacy; it stays as a second implementation to test against")
+)]
+
 mod autodiff;
 mod composed;
 mod flex;
@@ -55,7 +60,6 @@ pub trait FusedBackend: Backend {
 }
 
 #[cfg(feature = "ndarray")]
-#[allow(deprecated, reason = "kept as an independent CPU implementation to test against")]
 impl FusedBackend for burn::backend::NdArray {}
 
 #[cfg(feature = "cube")]
