@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use rcml_kernels::l2_normalize;
 
-use crate::{Denominator, ObjectiveConfig, PairTargets, info_nce};
+use crate::{ObjectiveConfig, PairTargets, info_nce};
 
 /// One modality of the batch's items, embedded under each relation of the batch.
 #[derive(Debug, Clone)]
@@ -104,11 +104,6 @@ impl Objective {
     /// The weighted sum, `None` without terms.
     pub fn sum(terms: &[Term]) -> Option<Tensor<1>> {
         terms.iter().map(|term| term.value.clone().mul_scalar(term.weight)).reduce(|a, b| a + b)
-    }
-
-    /// How the positive stands in the denominator.
-    pub fn denominator(&self) -> Denominator {
-        self.config.denominator
     }
 }
 

@@ -59,7 +59,7 @@ pub struct TrainingConfig {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
-            steps: 300,
+            steps: 200,
             validate_every: 50,
             patience: 6,
             validation_queries: 2000,
