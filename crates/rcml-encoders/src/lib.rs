@@ -17,6 +17,7 @@
 
 mod error;
 mod features;
+mod stem;
 mod text;
 mod tokenizer;
 mod transformer;

@@ -7,7 +7,7 @@ use rcml_kernels::{attention, gelu, layer_norm};
 use serde::{Deserialize, Serialize};
 
 /// Added to the variance; the default of Burn and PyTorch.
-const EPSILON: f32 = 1e-5;
+pub(crate) const EPSILON: f32 = 1e-5;
 
 /// A trunk as data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

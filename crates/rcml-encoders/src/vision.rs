@@ -1,12 +1,12 @@
 //! Pixels -> tokens.
 
 use burn::module::{Initializer, Module, Param};
-use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Tokens, gelu};
+use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
 
+use crate::stem::ConvStem;
 use crate::transformer::linear;
 use crate::{Transformer, TransformerConfig};
 
@@ -14,11 +14,11 @@ use crate::{Transformer, TransformerConfig};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stem {
-    /// One linear map per patch (Dosovitskiy et al. 2021): cheap.
-    #[default]
+    /// One linear map per patch (Dosovitskiy et al. 2021): cheap, but needs many pictures.
     Linear,
-    /// 3 x 3 convolutions that halve the picture until a patch is one position (Xiao et al. 2021, "Early convolutions help
-    /// transformers see better"): learns shapes and textures from few pictures. The patch must be a power of two.
+    /// 3 x 3 convolutions that halve the picture until a patch is one position: learns shapes and textures from few pictures.
+    /// The patch must be a power of two.
+    #[default]
     Conv,
 }
 
@@ -38,7 +38,7 @@ pub struct VisionConfig {
 
 impl Default for VisionConfig {
     fn default() -> Self {
-        Self { size: 64, patch: 16, stem: Stem::Linear, transformer: TransformerConfig::default() }
+        Self { size: 64, patch: 16, stem: Stem::default(), transformer: TransformerConfig::default() }
     }
 }
 
@@ -70,7 +70,7 @@ impl VisionConfig {
         let linear = LinearConfig::new(pixels, inner).with_initializer(normal(1.0 / (pixels as f64).sqrt()));
         VisionTransformer {
             embed: (self.stem == Stem::Linear).then(|| linear.init(device)),
-            convolutions: if self.stem == Stem::Conv { convolutions(self.patch, inner, device) } else { Vec::new() },
+            convolutions: (self.stem == Stem::Conv).then(|| ConvStem::new(self.patch, inner, device)),
             position: normal(0.1).init([1, self.patches(), inner], device),
             transformer: self.transformer.init(device),
             project: LinearConfig::new(inner, width)
@@ -87,7 +87,7 @@ impl VisionConfig {
 #[derive(Module, Debug)]
 pub struct VisionTransformer {
     embed: Option<Linear>,
-    convolutions: Vec<Conv2d>,
+    convolutions: Option<ConvStem>,
     position: Param<Tensor<3>>,
     transformer: Transformer,
     project: Linear,
@@ -101,9 +101,10 @@ impl VisionTransformer {
     /// - pixels: `[N, 3, S, S]`, normalised
     /// - output: `1 + (S / patch)^2` tokens, the summary first
     pub fn forward(&self, pixels: Tensor<4>) -> Tokens {
-        let x = match &self.embed {
-            Some(embed) => linear(embed, self.patches(pixels)),
-            None => self.convolve(pixels),
+        let x = match (&self.embed, &self.convolutions) {
+            (_, Some(stem)) => stem.forward(pixels),
+            (Some(embed), None) => linear(embed, self.patches(pixels)),
+            (None, None) => self.patches(pixels),
         };
         let x = x + self.position.val();
         let states = linear(&self.project, self.transformer.forward(x, None));
@@ -121,33 +122,6 @@ impl VisionTransformer {
             channels * p * p,
         ])
     }
-
-    /// `[N, 3, S, S]` -> `[N, patches, W]`.
-    fn convolve(&self, pixels: Tensor<4>) -> Tensor<3> {
-        let last = self.convolutions.len().saturating_sub(1);
-        let layers = self.convolutions.iter().enumerate();
-        let x = layers.fold(pixels, |x, (k, layer)| {
-            let x = layer.forward(x);
-            if k < last { gelu(x) } else { x }
-        });
-        let [n, width, rows, columns] = x.dims();
-        x.reshape([n, width, rows * columns]).swap_dims(1, 2)
-    }
-}
-
-/// Layers that halve the picture until a patch is one position; channels double towards `width`.
-fn convolutions(patch: usize, width: usize, device: &Device) -> Vec<Conv2d> {
-    let count = patch.ilog2();
-    let channels = |layer: u32| if layer == 0 { 3 } else { (width >> (count - layer)).max(16) };
-    let layer = |k: u32| {
-        let (input, output) = (channels(k), channels(k + 1));
-        Conv2dConfig::new([input, output], [3, 3])
-            .with_stride([2, 2])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_initializer(Initializer::Normal { mean: 0.0, std: (2.0 / (9 * input) as f64).sqrt() })
-            .init(device)
-    };
-    (0..count).map(layer).collect()
 }
 
 #[cfg(test)]

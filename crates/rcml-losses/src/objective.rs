@@ -16,6 +16,8 @@ pub struct ConditionedModality {
     pub candidates: Tensor<3>,
     /// Which of the B items have the modality; empty = all.
     pub present: Vec<bool>,
+    /// How much anchors and candidates say in the fused embedding, `[U, A, 1]` and `[U, B, 1]`; `None` = 1 each.
+    pub confidence: Option<(Tensor<3>, Tensor<3>)>,
 }
 
 /// One term of the loss, kept apart for the log and for naming the culprit when a value is not finite.
@@ -107,7 +109,7 @@ impl Objective {
     }
 }
 
-/// The unit mean of the modalities that each item has.
+/// The unit mean of the modalities that each item has, weighted by their confidence.
 fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> ConditionedModality {
     let [u, a, b] = targets.shape();
     let has = |m: &ConditionedModality, row: usize| m.present.is_empty() || m.present[row];
@@ -121,11 +123,13 @@ fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> Conditione
     let sum = |parts: Vec<Tensor<3>>| parts.into_iter().reduce(|x, y| x + y);
     let anchors = modalities.iter().map(|m| {
         let rows = targets.rows().iter().map(|row| has(m, *row as usize)).collect();
-        zero_where_missing(&m.anchors, rows, [u, a, 1])
+        let weighed = m.confidence.as_ref().map(|(anchors, _)| m.anchors.clone() * anchors.clone());
+        zero_where_missing(weighed.as_ref().unwrap_or(&m.anchors), rows, [u, a, 1])
     });
     let candidates = modalities.iter().map(|m| {
         let rows = (0..b).map(|row| has(m, row)).collect();
-        zero_where_missing(&m.candidates, rows, [1, b, 1])
+        let weighed = m.confidence.as_ref().map(|(_, candidates)| m.candidates.clone() * candidates.clone());
+        zero_where_missing(weighed.as_ref().unwrap_or(&m.candidates), rows, [1, b, 1])
     });
     let anchors = sum(anchors.collect()).map(l2_normalize);
     let candidates = sum(candidates.collect()).map(l2_normalize);
@@ -135,6 +139,7 @@ fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> Conditione
         anchors: anchors.unwrap_or_else(empty),
         candidates: candidates.unwrap_or_else(empty),
         present: (0..b).map(|row| modalities.iter().any(|m| has(m, row))).collect(),
+        confidence: None,
     }
 }
 
@@ -151,7 +156,13 @@ mod tests {
     fn modality(name: &str, device: &Device, targets: &PairTargets, present: Vec<bool>) -> ConditionedModality {
         let [u, a, b] = targets.shape();
         let random = |shape| l2_normalize(Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), device));
-        ConditionedModality { name: name.into(), anchors: random([u, a, 6]), candidates: random([u, b, 6]), present }
+        ConditionedModality {
+            name: name.into(),
+            anchors: random([u, a, 6]),
+            candidates: random([u, b, 6]),
+            present,
+            confidence: None,
+        }
     }
 
     #[test]

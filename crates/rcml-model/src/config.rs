@@ -1,5 +1,6 @@
 //! The model as data.
 
+use crate::FusionConfig;
 use rcml_attention::ConditionerConfig;
 use rcml_encoders::{TextConfig, VisionConfig};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,11 @@ pub struct ModelConfig {
     /// Whether relation embeddings are scaled to unit mean square before they condition, so that a long description does not
     /// condition more weakly than a short one. The paper does not.
     pub normalize_relations: bool,
+    /// Whether the mean embedding of each modality is taken away before items are conditioned, so that what all items share does
+    /// not hide how they differ.
+    pub center: bool,
+    /// How much each modality says in the fused embedding.
+    pub fusion: FusionConfig,
     /// Whether the relation's text is appended to item texts.
     pub relation_in_text: RelationInText,
     /// The sentence that stands for "these are views of one item".
@@ -74,6 +80,8 @@ impl Default for ModelConfig {
             side: ConditionedSide::Both,
             roles: true,
             normalize_relations: true,
+            center: true,
+            fusion: FusionConfig::default(),
             relation_in_text: RelationInText::None,
             same_item: "is the same item as".into(),
             text: TextConfig::default(),

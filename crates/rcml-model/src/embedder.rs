@@ -187,7 +187,11 @@ impl Embedder {
             let mask = Tensor::<2>::from_data(TensorData::new(mask, [items.items.len(), 1]), &self.device);
             modalities.push((column.name.clone(), z * mask, column.present.clone()));
         }
-        let fused = modalities.iter().map(|(_, z, _)| z.clone()).reduce(|a, b| a + b);
+        let fused = modalities.iter().map(|(name, z, _)| match self.model.confidence(&self.config, name, z) {
+            Some(confidence) => z.clone() * confidence,
+            None => z.clone(),
+        });
+        let fused = fused.reduce(|a, b| a + b);
         let fused = fused.ok_or_else(|| Error::input("the data set has none of the model's modalities"))?;
         Ok(Embeddings { modalities, fused: l2_normalize(fused) })
     }
@@ -207,7 +211,7 @@ impl Embedder {
             column.chunks.clear();
             for chunk in texts.chunks(CHUNK) {
                 let ids = self.tokenizer.encode(chunk, self.config.text.max_tokens)?;
-                column.chunks.push(self.keep(self.model.encode_text(&ids, &self.device)));
+                column.chunks.push(self.keep(self.model.encode_text(&self.config, &ids, &self.device)));
             }
         }
         Ok(extended)

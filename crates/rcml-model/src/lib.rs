@@ -15,10 +15,12 @@
 //! assert!(ModelConfig { width: 0, ..config }.validate().unwrap_err().contains("width"));
 //! ```
 
+mod center;
 mod config;
 mod embedder;
 mod error;
 mod files;
+mod fusion;
 mod model;
 mod reader;
 
@@ -26,6 +28,7 @@ pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
 pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
 pub use error::{Error, Result};
 pub use files::{load_weights, save_weights};
+pub use fusion::FusionConfig;
 pub use model::{EncodedModality, Rcml};
 pub use reader::{FeatureBatch, ItemBatch, ItemReader};
 

@@ -7,6 +7,8 @@ use rcml_data::Role;
 use rcml_encoders::{FeatureConfig, FeatureProjector, TextTransformer, TokenIds, Tokens, VisionTransformer};
 use rcml_losses::{Temperature, TemperatureConfig};
 
+use crate::center::{Center, subtract};
+use crate::fusion::Fusion;
 use crate::{ItemBatch, ModelConfig};
 
 /// Encoders, conditioner and temperature.
@@ -18,6 +20,9 @@ pub struct Rcml {
     text: TextTransformer,
     image: Option<VisionTransformer>,
     features: Vec<FeatureProjector>,
+    /// One per modality, in the model's order; empty where the model does not centre.
+    centers: Vec<Center>,
+    fusion: Fusion,
     conditioner: Conditioner,
     roles: Option<Param<Tensor<2>>>,
     /// The temperature of the objective.
@@ -34,6 +39,8 @@ pub struct EncodedModality {
     pub tokens: Tokens,
     /// Which items have the modality.
     pub present: Vec<bool>,
+    /// Mean summary of the batch, `[D]`, where it was taken away: see [`Rcml::follow`].
+    pub mean: Option<Tensor<1>>,
 }
 
 impl ModelConfig {
@@ -44,6 +51,12 @@ impl ModelConfig {
         Rcml {
             text: self.text.init(self.vocabulary, self.width, salience, device),
             image: has("image").then(|| self.image.init(self.width, device)),
+            centers: if self.center {
+                self.modalities.iter().map(|_| Center::new(self.width, device)).collect()
+            } else {
+                Vec::new()
+            },
+            fusion: Fusion::new(self.fusion, self.modalities.len(), self.width, device),
             features: features.map(|m| FeatureConfig { input: m.input }.init(self.width, device)).collect(),
             conditioner: self.conditioner.init(self.width, device),
             roles: self.roles.then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
@@ -56,6 +69,53 @@ impl ModelConfig {
 impl Rcml {
     /// Encodes a batch, one entry per modality of the model that the batch carries, in the model's order.
     pub fn encode(&self, config: &ModelConfig, batch: &ItemBatch, device: &Device) -> Vec<EncodedModality> {
+        let centre = |encoded: EncodedModality| match self.center(config, &encoded.name) {
+            Some(center) => EncodedModality { tokens: subtract(encoded.tokens, center.running()), ..encoded },
+            None => encoded,
+        };
+        self.towers(config, batch, device).into_iter().map(centre).collect()
+    }
+
+    /// Encodes a batch of training: centred on the batch itself.
+    pub fn encode_training(&self, config: &ModelConfig, batch: &ItemBatch, device: &Device) -> Vec<EncodedModality> {
+        let centre = |encoded: EncodedModality| {
+            let mean =
+                self.center(config, &encoded.name).and_then(|_| Center::of_batch(&encoded.tokens, &encoded.present));
+            match mean {
+                Some(mean) => EncodedModality {
+                    tokens: subtract(encoded.tokens, mean.clone()),
+                    mean: Some(mean.detach()),
+                    ..encoded
+                },
+                None => encoded,
+            }
+        };
+        self.towers(config, batch, device).into_iter().map(centre).collect()
+    }
+
+    /// Moves the running means towards those of a batch of training: modality and mean.
+    pub fn follow(mut self, config: &ModelConfig, means: Vec<(String, Tensor<1>)>) -> Self {
+        for (name, mean) in means {
+            let slot = config.modalities.iter().position(|modality| modality.name == name);
+            if let Some(center) = slot.and_then(|slot| self.centers.get_mut(slot)) {
+                *center = center.clone().follow(mean);
+            }
+        }
+        self
+    }
+
+    /// How much conditioned embeddings of a modality say in the fused embedding, `[.., D]` -> `[.., 1]`; `None` = 1 each.
+    pub fn confidence<const N: usize>(&self, config: &ModelConfig, modality: &str, z: &Tensor<N>) -> Option<Tensor<N>> {
+        let slot = config.modalities.iter().position(|known| known.name == modality)?;
+        self.fusion.confidence(slot, z)
+    }
+
+    fn center(&self, config: &ModelConfig, name: &str) -> Option<&Center> {
+        let slot = config.modalities.iter().position(|modality| modality.name == name)?;
+        self.centers.get(slot)
+    }
+
+    fn towers(&self, config: &ModelConfig, batch: &ItemBatch, device: &Device) -> Vec<EncodedModality> {
         let mut features = self.features.iter();
         let encode = |modality: &crate::ModalityShape| {
             let name = modality.name.clone();
@@ -80,7 +140,7 @@ impl Rcml {
                 }
                 _ => return None,
             };
-            Some(EncodedModality { name, tokens, present })
+            Some(EncodedModality { name, tokens, present, mean: None })
         };
         config.modalities.iter().filter_map(encode).collect()
     }
@@ -111,9 +171,13 @@ impl Rcml {
         }
     }
 
-    /// Encodes texts alone.
-    pub fn encode_text(&self, texts: &TokenIds, device: &Device) -> Tokens {
-        self.text.forward(texts, device)
+    /// Encodes texts of items alone.
+    pub fn encode_text(&self, config: &ModelConfig, texts: &TokenIds, device: &Device) -> Tokens {
+        let tokens = self.text.forward(texts, device);
+        match self.center(config, "text") {
+            Some(center) => subtract(tokens, center.running()),
+            None => tokens,
+        }
     }
 
     /// The conditioner.

@@ -2,7 +2,7 @@
 
 use rcml_attention::{AttentionConfig, AttentionInit, ConditionerConfig, Modulate, Pool, SummaryBias};
 use rcml_losses::{Average, Denominator, ObjectiveConfig, TemperatureConfig};
-use rcml_model::{ModelConfig, RelationInText};
+use rcml_model::{FusionConfig, ModelConfig, RelationInText};
 
 use crate::RunConfig;
 
@@ -37,6 +37,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
             model: ModelConfig {
                 roles: false,
                 normalize_relations: false,
+                fusion: FusionConfig::Mean,
                 conditioner: ConditionerConfig {
                     attention: AttentionConfig {
                         heads: 1,

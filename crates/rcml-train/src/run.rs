@@ -18,7 +18,7 @@ use crate::data::{RunData, StepInput};
 use crate::error::ErrorKind;
 use crate::log::MetricsLog;
 use crate::optimizer::optimizer;
-use crate::step::forward;
+use crate::step::{Forward, forward};
 use crate::validation::{METRIC, Validation};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
@@ -114,9 +114,9 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let started = Instant::now();
         let input = batch??;
         let learning_rate = config.optimizer.rate(progress.step, steps);
-        let terms = forward(&model, &config.model, &objective, &input, &device);
+        let Forward { terms, means } = forward(&model, &config.model, &objective, &input, &device);
         let (next, values) = update(model, &mut optimizer, &config, &input, terms, learning_rate, progress.step + 1)?;
-        model = next;
+        model = next.follow(&config.model, means);
         progress.step += 1;
         // A sparse graph may leave a batch without a pair; a run of such batches means that there is nothing to learn from.
         barren = if values.is_empty() { barren + 1 } else { 0 };

@@ -6,6 +6,14 @@ use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
 
 use crate::data::StepInput;
 
+/// What a batch gives.
+pub(crate) struct Forward {
+    /// Terms of the loss.
+    pub(crate) terms: Vec<Term>,
+    /// Mean summary of each modality, for the model's running means.
+    pub(crate) means: Vec<(String, Tensor<1>)>,
+}
+
 /// The terms of the loss of one batch: every candidate is conditioned on the ANCHOR's relation, never on one of its own, since
 /// a model could otherwise win by recognising the relation instead of the item.
 pub(crate) fn forward(
@@ -14,8 +22,9 @@ pub(crate) fn forward(
     objective: &Objective,
     input: &StepInput,
     device: &Device,
-) -> Vec<Term> {
-    let encoded = model.encode(config, &input.items, device);
+) -> Forward {
+    let encoded = model.encode_training(config, &input.items, device);
+    let means = encoded.iter().filter_map(|m| Some((m.name.clone(), m.mean.clone()?))).collect();
     let scale = model.temperature.scale();
     let mut terms = Vec::new();
     if let Some((texts, roles)) = input.conditions.as_ref().filter(|_| objective.config().related > 0.0) {
@@ -39,7 +48,7 @@ pub(crate) fn forward(
             .collect();
         terms.extend(objective.same_item(&modalities, &input.same_item, &scale));
     }
-    terms
+    Forward { terms, means }
 }
 
 /// Anchors `[U, A, D]` and candidates `[U, B, D]` of one modality.
@@ -70,7 +79,9 @@ fn related(
     let count = anchors.len();
     let index = Tensor::<1, Int>::from_data(TensorData::new(anchors, [count]), device);
     let anchors = z.reshape([c * b, d]).select(0, index).reshape([u, count / u.max(1), d]);
-    conditioned(modality, anchors, candidates)
+    let of = |z: &Tensor<3>| model.confidence(config, &modality.name, z);
+    let confidence = of(&anchors).zip(of(&candidates));
+    ConditionedModality { confidence, ..conditioned(modality, anchors, candidates) }
 }
 
 /// Position of every anchor in the flattened `[C, B]`.
@@ -81,5 +92,6 @@ fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
 }
 
 fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
-    ConditionedModality { name: modality.name.clone(), anchors, candidates, present: modality.present.clone() }
+    let (name, present) = (modality.name.clone(), modality.present.clone());
+    ConditionedModality { name, anchors, candidates, present, confidence: None }
 }
