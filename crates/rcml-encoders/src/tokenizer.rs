@@ -183,6 +183,17 @@ impl TokenIds {
         &self.real
     }
 
+    /// Turns tokens into padding, never all of a text: `hidden` is asked once for each token.
+    pub fn hide(&mut self, mut hidden: impl FnMut() -> bool) {
+        for row in self.real.chunks_mut(self.length) {
+            let before = row.to_vec();
+            row.iter_mut().filter(|real| **real).for_each(|real| *real = !hidden());
+            if !row.contains(&true) {
+                row.copy_from_slice(&before);
+            }
+        }
+    }
+
     /// The texts at `rows`, in that order, padded to the longest among them.
     pub fn select(&self, rows: &[u32]) -> Self {
         let row = |r: &u32| &self.real[*r as usize * self.length..][..self.length];
@@ -203,6 +214,19 @@ mod tests {
 
     fn texts() -> Vec<String> {
         (0..200).map(|i| format!("Red lamp number {} for the café, {}", i % 17, ["oak", "pine"][i % 2])).collect()
+    }
+
+    #[test]
+    fn hiding_leaves_every_text_something() {
+        let mut ids = TokenIds::padded(vec![vec![3, 4, 5], vec![6]], 0);
+        ids.hide(|| true);
+        assert_eq!(ids.real(), [true, true, true, true, false, false]);
+        let mut asked = 0;
+        ids.hide(|| {
+            asked += 1;
+            asked == 2
+        });
+        assert_eq!((ids.real(), asked), ([true, false, true, true, false, false].as_slice(), 4));
     }
 
     #[test]

@@ -54,6 +54,8 @@ pub struct TrainingConfig {
     pub keep_checkpoints: usize,
     /// Batches made ahead of time.
     pub prefetch: usize,
+    /// Share of the words of items that a step hides, so that no text is learned by heart.
+    pub word_dropout: f64,
 }
 
 impl Default for TrainingConfig {
@@ -66,6 +68,7 @@ impl Default for TrainingConfig {
             checkpoint_every: 100,
             keep_checkpoints: 2,
             prefetch: 2,
+            word_dropout: 0.1,
         }
     }
 }
@@ -155,6 +158,7 @@ impl RunConfig {
         }
         for (key, value, low, high) in [
             ("optimizer.learning_rate", optimizer.learning_rate, 0.0, f64::MAX),
+            ("training.word_dropout", training.word_dropout, 0.0, 0.9),
             ("optimizer.final_share", optimizer.final_share, 0.0, 1.0),
             ("optimizer.warmup", optimizer.warmup, 0.0, 1.0),
             ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),

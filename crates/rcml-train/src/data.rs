@@ -3,6 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rcml_data::{
     Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
 };
@@ -27,6 +29,8 @@ pub(crate) struct RunData {
     relation_specific_negatives: bool,
     same_item: TokenIds,
     max_tokens: usize,
+    seed: u64,
+    word_dropout: f64,
 }
 
 /// The input of one training step.
@@ -102,6 +106,8 @@ impl RunData {
             relation_specific_negatives: config.objective.relation_specific_negatives,
             same_item,
             max_tokens: config.model.text.max_tokens,
+            seed: config.seed,
+            word_dropout: config.training.word_dropout,
         })
     }
 
@@ -136,8 +142,17 @@ impl RunData {
         }
         let conditions =
             if texts.is_empty() { None } else { Some((self.tokenizer.encode(&texts, self.max_tokens)?, roles)) };
+        let mut items = self.reader.batch(&batch.items)?;
+        if let Some((words, _)) = items.text.as_mut().filter(|_| self.word_dropout > 0.0) {
+            let mut seed = [0; 32];
+            seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+            seed[8..16].copy_from_slice(&step.to_le_bytes());
+            seed[16..].copy_from_slice(b"hidden words    ");
+            let mut rng = ChaCha8Rng::from_seed(seed);
+            words.hide(|| rng.random::<f64>() < self.word_dropout);
+        }
         Ok(StepInput {
-            items: self.reader.batch(&batch.items)?,
+            items,
             conditions,
             slots,
             related: self.related(&batch),
