@@ -2,10 +2,10 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::relation_pool;
+use rcml_kernels::{Tokens, attention, relation_pool};
 use serde::{Deserialize, Serialize};
 
-use rcml_kernels::Tokens;
+use crate::Form;
 
 /// How strongly the summary token is preferred under the generic relation (the vector B of the paper is `summary_bias`
 /// at the summary token, 0 elsewhere).
@@ -139,19 +139,32 @@ impl RelationAttention {
     /// - relations h_r: `[R, D]`
     /// - output: `[N, R, D]`
     pub fn forward(&self, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
-        let [n, _, d] = tokens.dims();
+        self.forward_as(Form::Auto, tokens, relations, generic)
+    }
+
+    /// [`Self::forward`] in a chosen form; all give the same values up to rounding.
+    ///
+    /// # Shapes
+    /// As [`Self::forward`].
+    pub fn forward_as(&self, form: Form, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
+        let [n, t, d] = tokens.dims();
         let [r, _] = relations.dims();
         let attended = if generic && self.beta > 0.0 && self.summary_scale.is_infinite() {
             let summary = tokens.summary.clone().reshape([n, 1, d]).repeat_dim(1, r);
             self.values(summary.reshape([n, r, 1, d]).repeat_dim(2, self.heads))
         } else {
-            let queries = self.fold(relations).mul_scalar(1.0 - self.beta);
             let bias = generic.then(|| tokens.summary_mark.clone().mul_scalar(self.beta * self.summary_scale));
             let bias = match (tokens.log_bias.clone(), bias) {
                 (Some(mask), Some(bias)) => Some(mask + bias),
                 (mask, bias) => mask.or(bias),
             };
-            self.values(relation_pool(tokens.states.clone(), bias, queries))
+            match form.choose([t, d, r, self.heads]) {
+                Form::Projected => self.projected(tokens.states.clone(), bias, relations),
+                _ => {
+                    let queries = self.fold(relations).mul_scalar(1.0 - self.beta);
+                    self.values(relation_pool(tokens.states.clone(), bias, queries))
+                }
+            }
         };
         match &self.residual {
             Some(a) => {
@@ -171,10 +184,27 @@ impl RelationAttention {
         q.matmul(w_k).swap_dims(0, 1).div_scalar((width as f64).sqrt())
     }
 
+    /// The textbook's way, `[N, T, D]` -> `[N, R, D]`: every token has a key and a value.
+    fn projected(&self, states: Tensor<3>, bias: Option<Tensor<2>>, relations: Tensor<2>) -> Tensor<3> {
+        let ([n, t, d], [r, _]) = (states.dims(), relations.dims());
+        let (h, width) = (self.heads, d / self.heads);
+        let flat = states.reshape([n * t, d]);
+        let split = |x: Tensor<2>| x.reshape([n, t, h, width]).swap_dims(1, 2);
+        let (keys, values) = (split(flat.clone().matmul(self.w_k.val())), split(flat.matmul(self.w_v.val())));
+        let queries = relations.matmul(self.w_q.val()).mul_scalar(1.0 - self.beta);
+        let queries = queries.reshape([1, r, h, width]).swap_dims(1, 2).repeat_dim(0, n);
+        let attended = attention(queries, keys, values, bias).swap_dims(1, 2).reshape([n * r, d]);
+        attended.matmul(self.w_o.val()).reshape([n, r, d])
+    }
+
     /// W_O applied to the heads' values: `[N, R, H, D]` -> `[N, R, D]`.
     fn values(&self, pooled: Tensor<4>) -> Tensor<3> {
         let [n, r, h, d] = pooled.dims();
         let width = d / h;
+        // One head needs one product with W_V W_O, which pays when there are more rows than it has.
+        if h == 1 && n * r > d {
+            return pooled.reshape([n * r, d]).matmul(self.w_v.val().matmul(self.w_o.val())).reshape([n, r, d]);
+        }
         let heads = if h == 1 {
             pooled.reshape([n * r, d]).matmul(self.w_v.val())
         } else {
@@ -243,9 +273,11 @@ mod tests {
                     };
                     let attention = config.init(16, &device);
                     let (tokens, relations) = (tokens(5, 6, 16, &device), random([3, 16], &device));
-                    let ours = attention.forward(&tokens, relations.clone(), generic).into_data();
-                    let textbook = projected(&attention, &tokens, relations, generic).into_data();
-                    ours.assert_approx_eq::<f32>(&textbook, Tolerance::absolute(1e-5));
+                    let textbook = projected(&attention, &tokens, relations.clone(), generic).into_data();
+                    for form in [Form::Auto, Form::Folded, Form::Projected] {
+                        let ours = attention.forward_as(form, &tokens, relations.clone(), generic).into_data();
+                        ours.assert_approx_eq::<f32>(&textbook, Tolerance::absolute(1e-5));
+                    }
                     let _ = &name;
                 }
             }

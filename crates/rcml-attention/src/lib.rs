@@ -24,12 +24,14 @@
 
 mod attention;
 mod conditioner;
+mod form;
 mod gate;
 mod low_rank;
 pub use rcml_kernels::Tokens;
 
 pub use attention::{AttentionConfig, AttentionInit, RelationAttention, SummaryBias};
 pub use conditioner::{Conditioner, ConditionerConfig, Modulate, Pool};
+pub use form::Form;
 pub use gate::Gate;
 pub use low_rank::LowRank;
 

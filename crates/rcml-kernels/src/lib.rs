@@ -19,18 +19,24 @@
 //! ```
 
 mod attention;
+mod cpu;
 pub mod device;
 mod fused;
+mod lanes;
 mod logsumexp;
 mod normalize;
+mod pair_list;
 mod relation_pool;
+mod simd;
 mod tokens;
 
 pub use attention::attention;
+pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
 pub use fused::{FusedBackend, gelu, layer_norm};
 pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
-pub use relation_pool::relation_pool;
+pub use pair_list::{PairError, PairList};
+pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 pub use tokens::Tokens;
 
 /// The examples of the README run as tests, too.

@@ -4,11 +4,11 @@ use burn::backend::ops::ActivationOps;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::lanes::{exp, max, normal, sum};
 use super::{FusedBackend, composed};
+use crate::lanes::{exp, max, normal, sum};
+use crate::simd::dispatch;
 
 /// Values that one task handles at least: smaller tasks cost more to hand out than to do.
 const GRAIN: usize = 16 * 1024;
@@ -24,11 +24,10 @@ fn tensor(values: Vec<f32>, like: &FlexTensor) -> FlexTensor {
 
 /// f(x, y) for each element.
 fn map2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
-    let arch = Arch::new();
     let mut out = vec![0.0; x.len()];
     let chunks = out.par_chunks_mut(GRAIN).zip(x.par_chunks(GRAIN)).zip(y.par_chunks(GRAIN));
     chunks.for_each(|((out, x), y)| {
-        arch.dispatch(
+        dispatch(
             #[inline(always)]
             || out.iter_mut().zip(x).zip(y).for_each(|((out, x), y)| *out = f(*x, *y)),
         );
@@ -38,13 +37,12 @@ fn map2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
 
 /// Runs `f(row number, row of out, row of x, row of y)` on every row of width `width`.
 fn rows(width: usize, x: &[f32], y: &[f32], f: impl Fn(usize, &mut [f32], &[f32], &[f32]) + Sync) -> Vec<f32> {
-    let arch = Arch::new();
     let mut out = vec![0.0; x.len()];
     let rows_per_task = (GRAIN / width.max(1)).max(1);
     let task = rows_per_task * width.max(1);
     let chunks = out.par_chunks_mut(task).zip(x.par_chunks(task)).zip(y.par_chunks(task)).enumerate();
     chunks.for_each(|(k, ((out, x), y))| {
-        arch.dispatch(
+        dispatch(
             #[inline(always)]
             || {
                 let chunks = out.chunks_exact_mut(width).zip(x.chunks_exact(width)).zip(y.chunks_exact(width));
@@ -185,7 +183,6 @@ impl FusedBackend for Flex {
         let (Some(x), Some(gain), Some(g)) = slices else {
             return composed::layer_norm_backward::<Flex>(source, gamma, grad, epsilon);
         };
-        let arch = Arch::new();
         let mut d_x = vec![0.0; x.len()];
         let task = (GRAIN / w).max(1) * w;
         // Each task sums its own rows; the sums are added in the order of the tasks, whoever did them.
@@ -195,7 +192,7 @@ impl FusedBackend for Flex {
             .zip(g.par_chunks(task))
             .map(|((d_x, x), g)| {
                 let (mut d_gain, mut d_shift) = (vec![0.0f32; w], vec![0.0f32; w]);
-                arch.dispatch(
+                dispatch(
                     #[inline(always)]
                     || {
                         let rows = d_x.chunks_exact_mut(w).zip(x.chunks_exact(w)).zip(g.chunks_exact(w));

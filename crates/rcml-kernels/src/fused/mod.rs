@@ -10,7 +10,6 @@
 mod autodiff;
 mod composed;
 mod flex;
-mod lanes;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;

@@ -8,7 +8,7 @@ const LANES: usize = 16;
 ///
 /// Cody and Waite's reduction with the polynomial of Cephes' `expf`.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding it leaves the rounded integer in the low bits
     let x = x.clamp(-87.0, 88.0);
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
@@ -28,7 +28,7 @@ pub(super) fn exp(x: f32) -> f32 {
 ///
 /// Abramowitz and Stegun 7.1.26 for erf(|x| / sqrt 2).
 #[inline(always)]
-pub(super) fn normal(x: f32) -> (f32, f32) {
+pub(crate) fn normal(x: f32) -> (f32, f32) {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let bell = exp(-z * z);
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
@@ -44,7 +44,7 @@ pub(super) fn normal(x: f32) -> (f32, f32) {
 
 /// sum over i of f(i), in lanes; the order depends on the length alone.
 #[inline(always)]
-pub(super) fn sum(length: usize, f: impl Fn(usize) -> f32) -> f32 {
+pub(crate) fn sum(length: usize, f: impl Fn(usize) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let whole = length / LANES * LANES;
     let mut i = 0;
@@ -60,7 +60,7 @@ pub(super) fn sum(length: usize, f: impl Fn(usize) -> f32) -> f32 {
 
 /// Largest f(i).
 #[inline(always)]
-pub(super) fn max(length: usize, f: impl Fn(usize) -> f32) -> f32 {
+pub(crate) fn max(length: usize, f: impl Fn(usize) -> f32) -> f32 {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let whole = length / LANES * LANES;

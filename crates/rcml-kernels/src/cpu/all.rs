@@ -1,0 +1,142 @@
+//! All pairs: every item under every query, rayon over items.
+//!
+//! Which item is whose task, and in which order gradients are added, depends on the shapes alone, never on the threads.
+
+use rayon::prelude::*;
+
+use super::item::{Backward, Forward, Item, with_scratch};
+use super::pages;
+use super::plan::{Algorithm, Plan};
+use super::softmax::Stats;
+use super::{Gradients, Needs, TokenView};
+use crate::simd::dispatch;
+
+/// What relation pooling reads. Lengths are the caller's promise.
+#[derive(Clone, Copy)]
+pub(crate) struct Problem<'a> {
+    /// `[N, T, D]`.
+    pub(crate) tokens: TokenView<'a>,
+    /// N, T, D.
+    pub(crate) dims: [usize; 3],
+    /// `[N, T]`.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// `[Q, D]`.
+    pub(crate) queries: &'a [f32],
+    /// Q.
+    pub(crate) count: usize,
+    pub(crate) algorithm: Algorithm,
+}
+
+/// Values that a task handles at least: smaller ones cost more to hand out than to do.
+const GRAIN: usize = 64 * 1024;
+/// Values of partial sums of the queries' gradient, over all tasks, at most.
+const PARTIALS: usize = 8 * 1024 * 1024;
+
+impl<'a> Problem<'a> {
+    pub(super) fn item(&self, i: usize, plan: Plan) -> Item<'a> {
+        let [_, t, d] = self.dims;
+        let bias = self.bias.map(|bias| &bias[i * t..][..t]);
+        Item { tokens: self.tokens, first: i * t, t, d, bias, queries: self.queries, plan }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let [n, t, d] = self.dims;
+        n == 0 || t == 0 || d == 0 || self.count == 0
+    }
+
+    fn plan(&self) -> Plan {
+        let [_, t, d] = self.dims;
+        Plan::new(self.algorithm, t, d, self.count)
+    }
+
+    /// Items of one task at least.
+    pub(super) fn grain(&self) -> usize {
+        let [_, t, d] = self.dims;
+        (GRAIN / (t * d * self.count.div_ceil(8)).max(1)).max(1)
+    }
+
+    /// P `[N, Q, D]` and the softmax's statistics `[N, Q]`.
+    pub(crate) fn forward(&self) -> (Vec<f32>, Vec<Stats>) {
+        let [n, _, d] = self.dims;
+        let (mut pooled, mut stats) = (pages::zeros(n * self.count * d), vec![Stats::EMPTY; n * self.count]);
+        self.forward_into(&mut pooled, &mut stats);
+        (pooled, stats)
+    }
+
+    /// [`Self::forward`] into memory of the caller.
+    pub(crate) fn forward_into(&self, pooled: &mut [f32], stats: &mut [Stats]) {
+        let [_, _, d] = self.dims;
+        if self.is_empty() {
+            return pooled.fill(0.0);
+        }
+        let plan = self.plan();
+        let items = pooled.par_chunks_mut(self.count * d).zip(stats.par_chunks_mut(self.count)).enumerate();
+        items.with_min_len(self.grain()).for_each(|(i, (pooled, stats))| {
+            with_scratch(|scratch| dispatch(Forward { item: self.item(i, plan), scratch, pooled, stats }));
+        });
+    }
+
+    /// Gradients from P, its statistics and dP.
+    pub(crate) fn backward(&self, pooled: &[f32], stats: &[Stats], grad: &[f32], needs: Needs) -> Gradients {
+        let [n, t, d] = self.dims;
+        let mut gradients = Gradients::zeros(self.dims, self.count, needs);
+        if self.is_empty() {
+            return gradients;
+        }
+        let plan = self.plan();
+        let width = self.count * d;
+        let tasks = tasks(n, if needs.queries { width } else { 1 });
+        let per_task = n.div_ceil(tasks);
+        let d_tokens = chunks(gradients.tokens.as_deref_mut(), per_task * t * d, tasks);
+        let d_bias = chunks(gradients.bias.as_deref_mut(), per_task * t, tasks);
+        let parts: Vec<Option<Vec<f32>>> = d_tokens
+            .into_par_iter()
+            .zip(d_bias)
+            .enumerate()
+            .map(|(task, (mut d_tokens, mut d_bias))| {
+                let mut d_queries = needs.queries.then(|| vec![0.0; width]);
+                let first = task * per_task;
+                for i in first..n.min(first + per_task) {
+                    let slot = i - first;
+                    with_scratch(|scratch| {
+                        dispatch(Backward {
+                            item: self.item(i, plan),
+                            scratch,
+                            pooled: &pooled[i * width..][..width],
+                            stats: &stats[i * self.count..][..self.count],
+                            grad: &grad[i * width..][..width],
+                            d_tokens: d_tokens.as_deref_mut().map(|all| &mut all[slot * t * d..][..t * d]),
+                            d_bias: d_bias.as_deref_mut().map(|all| &mut all[slot * t..][..t]),
+                            d_queries: d_queries.as_deref_mut(),
+                        });
+                    });
+                }
+                d_queries
+            })
+            .collect();
+        if let Some(sum) = &mut gradients.queries {
+            add_in_order(sum, parts.iter().flatten());
+        }
+        gradients
+    }
+}
+
+/// Number of tasks of a backward pass over `n` items, each with a partial sum of `width` values.
+pub(super) fn tasks(n: usize, width: usize) -> usize {
+    n.min(64).min((PARTIALS / width.max(1)).max(2)).max(1)
+}
+
+/// A buffer in pieces, or as many times nothing.
+pub(super) fn chunks(buffer: Option<&mut [f32]>, size: usize, count: usize) -> Vec<Option<&mut [f32]>> {
+    let mut pieces: Vec<Option<&mut [f32]>> =
+        buffer.map(|buffer| buffer.chunks_mut(size).map(Some).collect()).unwrap_or_default();
+    pieces.resize_with(count, || None);
+    pieces
+}
+
+/// Adds partial sums in their order, whoever made them.
+pub(super) fn add_in_order<'a>(sum: &mut [f32], parts: impl Iterator<Item = &'a Vec<f32>>) {
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+}
