@@ -114,10 +114,10 @@ impl EmbedArguments {
     ) -> Result<Embeddings> {
         let Some(words) = &self.relation else { return Ok(embedder.unconditioned(items)?) };
         let asked = match self.role {
-            None => (Role::Either, Role::Either),
+            None => embedder.config().roles.of_words(),
             Some(_) => (Role::Source, Role::Target),
         };
-        let (source, target) = known_roles(dataset, words).unwrap_or(asked);
+        let (source, target) = known_roles(dataset, embedder.config().roles, words).unwrap_or(asked);
         let of = |role| RelationQuery::Relation(words.trim().to_string(), role);
         Ok(match self.role {
             Some(End::Target) => embedder.candidates(items, &of(target))?,

@@ -57,7 +57,7 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     let embedder = run.embedder(&arguments.device)?;
     let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
     let reader = read_items(&embedder, &dataset, &items)?;
-    let (source, target) = ends(&dataset, &arguments.relation);
+    let (source, target) = ends(&dataset, embedder.config().roles, &arguments.relation);
     let failed = |error: String| Failure::Runtime(format!("the device failed: {error}"));
 
     let asked = embedder.queries(&reader, &embedder.encode(&reader, &[query], &|_| {})?, &source)?;

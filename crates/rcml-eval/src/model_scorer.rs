@@ -5,7 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use rcml_data::{Dataset, Role};
-use rcml_model::{ConditionedSide, Embedder, Embeddings, EncodedItems, ItemReader, RelationInText, RelationQuery};
+use rcml_model::{
+    ConditionedSide, Embedder, Embeddings, EncodedItems, ItemReader, RelationInText, RelationQuery, Roles,
+};
 
 use crate::{Error, RelationRef, Result, Scorer, Side, View};
 
@@ -50,13 +52,13 @@ struct Column {
 impl ModelScorer {
     /// A model that is asked about items of `dataset`, which `reader` reads.
     pub fn new(name: impl Into<String>, dataset: &Dataset, embedder: Embedder, reader: ItemReader) -> Self {
-        let known = dataset.modalities();
+        let (known, roles) = (dataset.modalities(), embedder.config().roles);
         let modalities = embedder.config().modalities.iter().map(|modality| modality.name.clone());
         let modalities: Vec<String> = modalities.filter(|name| known.contains(name)).collect();
         Self {
             name: name.into(),
             views: View::all(&modalities),
-            relations: dataset.relations.iter().map(|r| (r.description().to_string(), r.roles())).collect(),
+            relations: dataset.relations.iter().map(|r| (r.description().to_string(), roles.of(r))).collect(),
             embedder,
             reader,
             encoded: None,
@@ -89,7 +91,7 @@ impl ModelScorer {
         let is_same_item = *query == RelationQuery::SameItem;
         config.side == ConditionedSide::Both
             && (is_same_item || config.relation_in_text == RelationInText::None)
-            && (query == candidate || !config.roles)
+            && (query == candidate || config.roles == Roles::None)
     }
 
     /// Embeds what is asked for and not yet embedded. Returns whether queries are among the candidates' vectors.

@@ -1,6 +1,6 @@
 //! The model as data.
 
-use crate::FusionConfig;
+use crate::{FusionConfig, Roles};
 use rcml_attention::ConditionerConfig;
 use rcml_encoders::{TextConfig, VisionConfig};
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,8 @@ pub struct ModelConfig {
     pub width: usize,
     /// Which side of a pair is conditioned.
     pub side: ConditionedSide,
-    /// Whether a directed relation embeds its two ends in different roles. The paper has no roles.
-    pub roles: bool,
+    /// Which relations embed their two ends in different roles.
+    pub roles: Roles,
     /// Whether relation embeddings are scaled to unit mean square before they condition, so that a long description does not
     /// condition more weakly than a short one. The paper does not.
     pub normalize_relations: bool,
@@ -78,7 +78,7 @@ impl Default for ModelConfig {
         Self {
             width: 128,
             side: ConditionedSide::Both,
-            roles: true,
+            roles: Roles::default(),
             normalize_relations: true,
             center: true,
             fusion: FusionConfig::default(),

@@ -23,6 +23,7 @@ mod files;
 mod fusion;
 mod model;
 mod reader;
+mod roles;
 
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
 pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
@@ -31,6 +32,7 @@ pub use files::{load_weights, save_weights};
 pub use fusion::FusionConfig;
 pub use model::{EncodedModality, Rcml};
 pub use reader::{FeatureBatch, ItemBatch, ItemReader};
+pub use roles::Roles;
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

@@ -9,7 +9,7 @@ use rcml_losses::{Temperature, TemperatureConfig};
 
 use crate::center::{Center, subtract};
 use crate::fusion::Fusion;
-use crate::{ItemBatch, ModelConfig};
+use crate::{ItemBatch, ModelConfig, Roles};
 
 /// Encoders, conditioner and temperature.
 ///
@@ -59,7 +59,8 @@ impl ModelConfig {
             fusion: Fusion::new(self.fusion, self.modalities.len(), self.width, device),
             features: features.map(|m| FeatureConfig { input: m.input }.init(self.width, device)).collect(),
             conditioner: self.conditioner.init(self.width, device),
-            roles: self.roles.then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
+            roles: (self.roles != Roles::None)
+                .then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
             temperature: temperature.init(device),
             normalize_relations: self.normalize_relations,
         }

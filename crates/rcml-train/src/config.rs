@@ -1,5 +1,6 @@
 //! A run as data.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use rcml_data::{ImageConfig, SamplerConfig, SplitConfig};
@@ -79,6 +80,9 @@ impl Default for TrainingConfig {
 pub struct OptimizerConfig {
     /// Learning rate at its highest.
     pub learning_rate: f64,
+    /// Factors on the learning rate of parts of the model: the start of parameter names (`text`, `image.transformer`, ...), up to a
+    /// dot. The longest that fits counts.
+    pub rates: BTreeMap<String, f64>,
     /// Learning rate at the last step, as a share of the highest.
     pub final_share: f64,
     /// Share of the steps in which the rate rises from 0.
@@ -95,10 +99,14 @@ pub struct OptimizerConfig {
     pub clip_norm: f64,
 }
 
+/// Parts of the model that have parameters to train.
+const PARTS: [&str; 7] = ["text", "image", "features", "conditioner", "fusion", "roles", "temperature"];
+
 impl Default for OptimizerConfig {
     fn default() -> Self {
         Self {
             learning_rate: 3e-4,
+            rates: BTreeMap::new(),
             final_share: 0.02,
             warmup: 0.05,
             weight_decay: 0.05,
@@ -154,6 +162,17 @@ impl RunConfig {
         ] {
             if value == 0 {
                 return fail(format!("{key}: expected at least 1, found 0"));
+            }
+        }
+        for (part, factor) in &optimizer.rates {
+            let known = part.split('.').next().is_some_and(|first| PARTS.contains(&first));
+            if !known || !part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '.') {
+                return fail(format!(
+                    "optimizer.rates: expected the start of parameter names, such as `text`, found `{part}`"
+                ));
+            }
+            if !(factor.is_finite() && *factor >= 0.0) {
+                return fail(format!("optimizer.rates.{part}: expected a factor of at least 0, found {factor}"));
             }
         }
         for (key, value, low, high) in [

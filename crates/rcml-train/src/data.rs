@@ -10,7 +10,7 @@ use rcml_data::{
 };
 use rcml_encoders::{TextTokenizer, TokenIds};
 use rcml_losses::{AnchorRow, PairTargets};
-use rcml_model::{ItemBatch, ItemReader, ModalityShape};
+use rcml_model::{ItemBatch, ItemReader, ModalityShape, Roles};
 
 use crate::{Event, Observer, Result, RunConfig};
 
@@ -31,6 +31,7 @@ pub(crate) struct RunData {
     max_tokens: usize,
     seed: u64,
     word_dropout: f64,
+    roles: Roles,
 }
 
 /// The input of one training step.
@@ -108,6 +109,7 @@ impl RunData {
             max_tokens: config.model.text.max_tokens,
             seed: config.seed,
             word_dropout: config.training.word_dropout,
+            roles: config.model.roles,
         })
     }
 
@@ -130,7 +132,7 @@ impl RunData {
         for drawn in &batch.relations {
             let relation = &self.dataset.relations[drawn.relation as usize];
             let text = relation.descriptions.get(drawn.phrasing).map_or("", String::as_str);
-            let (anchor, candidate) = relation.roles();
+            let (anchor, candidate) = self.roles.of(relation);
             let first = texts.len();
             texts.push(text);
             roles.push(anchor);

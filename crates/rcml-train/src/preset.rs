@@ -2,7 +2,7 @@
 
 use rcml_attention::{AttentionConfig, AttentionInit, ConditionerConfig, Modulate, Pool, SummaryBias};
 use rcml_losses::{Average, Denominator, ObjectiveConfig, TemperatureConfig};
-use rcml_model::{FusionConfig, ModelConfig, RelationInText};
+use rcml_model::{FusionConfig, ModelConfig, RelationInText, Roles};
 
 use crate::RunConfig;
 
@@ -16,8 +16,11 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
     let base = RunConfig { preset: name.into(), ..RunConfig::default() };
     let conditioner = |pool, modulate| ConditionerConfig { pool, modulate, ..ConditionerConfig::default() };
     // CLIP and its like embed an item in one way: no roles, no conditioning.
-    let unconditioned =
-        ModelConfig { conditioner: conditioner(Pool::Summary, Modulate::None), roles: false, ..base.model.clone() };
+    let unconditioned = ModelConfig {
+        conditioner: conditioner(Pool::Summary, Modulate::None),
+        roles: Roles::None,
+        ..base.model.clone()
+    };
     match name {
         // Ours: relation attention picks tokens, the low-rank map and the gate turn channels.
         "rcml" => Some(base),
@@ -35,7 +38,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 temperature: TemperatureConfig { learned: false, ..TemperatureConfig::default() },
             },
             model: ModelConfig {
-                roles: false,
+                roles: Roles::None,
                 normalize_relations: false,
                 fusion: FusionConfig::Mean,
                 conditioner: ConditionerConfig {

@@ -61,6 +61,10 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let mut place = table;
     let mut parts = key.split('.').peekable();
     while let Some(part) = parts.next() {
+        if parts.peek().is_none() && key.strip_suffix(part).is_some_and(|table| table == OPEN) {
+            place.insert(part.into(), value);
+            return Ok(());
+        }
         if !place.contains_key(part) {
             return Err(unknown(key, part, place));
         }
@@ -81,10 +85,14 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     Err("expected a key before `=`".into())
 }
 
+/// The table whose keys are the user's own.
+const OPEN: &str = "optimizer.rates.";
+
 fn check_keys(known: &Table, given: &Table, prefix: &str) -> Result<(), String> {
     for (key, value) in given {
         let path = format!("{prefix}{key}");
         match (known.get(key), value) {
+            (None, _) if prefix == OPEN => {}
             (None, _) => return Err(unknown(&path, key, known)),
             // An enum's variant may be a table; the parser judges it.
             (Some(Value::Table(known)), Value::Table(given)) if key != "summary_bias" => {
@@ -138,10 +146,16 @@ mod tests {
 
     #[test]
     fn values_are_toml_or_bare_words() {
-        let config =
-            resolve(&["objective.intra=1", "model.conditioner.pool=summary", "model.same_item=is it"]).unwrap();
+        let config = resolve(&[
+            "objective.intra=1",
+            "optimizer.rates.image=2",
+            "model.conditioner.pool=summary",
+            "model.same_item=is it",
+        ])
+        .unwrap();
         assert_eq!((config.objective.intra, config.model.conditioner.pool), (1.0, Pool::Summary));
         assert_eq!(config.model.same_item, "is it");
+        assert_eq!(config.optimizer.rates["image"], 2.0);
         let config = resolve(&["model.conditioner.attention.summary_bias=hard"]).unwrap();
         assert_eq!(config.model.conditioner.attention.summary_bias, SummaryBias::Hard);
     }
@@ -164,6 +178,7 @@ mod tests {
             ("model.conditioner.pool=all", "pool"),
             ("objective.temperature.initial=5", "objective.temperature.initial"),
             ("training", "key=value"),
+            ("optimizer.rates.texts=1", "texts"),
         ] {
             let error = resolve(&[setting]).unwrap_err();
             assert!(error.is_input() && error.to_string().contains(words), "{setting}: {error}");

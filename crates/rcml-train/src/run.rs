@@ -210,7 +210,7 @@ fn update(
     if !norm.is_finite() {
         return Err(ErrorKind::NotFinite { step, term: "the gradient's norm".into(), value: norm }.into());
     }
-    let mut model = optimizer.step(learning_rate, model, gradients);
+    let mut model = optimizer.step(config.optimizer.rates(learning_rate)?, model, gradients);
     model.temperature = model.temperature.clamped();
     let temperature = 1.0 / model.temperature.scale().try_into_scalar::<f32>().map_err(Error::device)?;
     values.push(("gradient_norm".into(), f64::from(norm)));

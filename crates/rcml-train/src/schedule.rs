@@ -1,6 +1,10 @@
 //! Warm-up and cosine decay.
 
-use crate::OptimizerConfig;
+use burn::lr_scheduler::LrSchedulerConfig;
+use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrSchedulerConfig};
+use burn::module::ParamGroup;
+
+use crate::{Error, OptimizerConfig, Result};
 
 impl OptimizerConfig {
     /// The learning rate of a step (from 0) of `steps`: rises linearly over the warm-up, then falls along half a cosine to
@@ -14,6 +18,20 @@ impl OptimizerConfig {
         let progress = (step - warmup) / (steps as f64 - warmup).max(1.0);
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos());
         self.learning_rate * (self.final_share + (1.0 - self.final_share) * cosine)
+    }
+
+    /// The rate of every parameter where the rate of a step is `rate`.
+    pub(crate) fn rates(&self, rate: f64) -> Result<ModuleLearningRate> {
+        let mut parts: Vec<_> = self.rates.iter().collect();
+        // Of several groups that match, the last counts.
+        parts.sort_by_key(|(part, _)| part.len());
+        let groups = ModuleLrSchedulerConfig::new(LrSchedulerConfig::Constant(rate));
+        let groups = parts.into_iter().try_fold(groups, |groups, (part, factor)| {
+            let start = format!(r"^{}\.", part.replace('.', r"\."));
+            let group = ParamGroup::from_regex(start).map_err(|error| Error::input(format!("{error:?}")))?;
+            Ok::<_, Error>(groups.with_group(group, LrSchedulerConfig::Constant(rate * factor)))
+        })?;
+        Ok(groups.init().map_err(Error::input)?.step())
     }
 }
 
@@ -30,5 +48,14 @@ mod tests {
         assert!(rates[10..].windows(2).all(|pair| pair[1] <= pair[0]));
         assert!((rates[55] - 0.55).abs() < 1e-9, "half way down: {}", rates[55]);
         assert!((config.rate(100, 100) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_longest_part_sets_the_rate() {
+        let rates = [("text", 0.5), ("text.embed", 0.1)].map(|(part, factor)| (part.to_owned(), factor));
+        let rates = OptimizerConfig { rates: rates.into(), ..OptimizerConfig::default() }.rates(2.0).unwrap();
+        let of = |path: &str| rates.lr_from_param(burn::module::ParamId::new(), Some(path));
+        let found = ["text.position", "text.embed.weight", "text.embedding", "image.text.weight"].map(of);
+        assert_eq!(found, [1.0, 0.2, 1.0, 2.0]);
     }
 }

@@ -62,7 +62,7 @@ impl Validation {
         let (mut sum, mut count) = (0.0, 0usize);
         for (relation, questions) in &self.questions {
             let described = &data.dataset.relations[*relation as usize];
-            let (anchor, candidate) = described.roles();
+            let (anchor, candidate) = config.roles.of(described);
             let query = |role| RelationQuery::Relation(described.description().to_string(), role);
             let queries = embedder.queries(&data.reader, &encoded, &query(anchor))?.fused;
             let candidates = embedder.candidates(&encoded, &query(candidate))?.fused;

@@ -2,7 +2,7 @@ use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_data::{ImageConfig, Item, Relation};
 use rcml_encoders::{TextConfig, TextTokenizer, TokenizerConfig, TransformerConfig, VisionConfig};
 use rcml_losses::TemperatureConfig;
-use rcml_model::{ModalityShape, ModelConfig};
+use rcml_model::{ModalityShape, ModelConfig, Roles};
 
 use super::*;
 
@@ -99,7 +99,7 @@ fn scores_are_those_of_the_plain_computation_in_any_order() {
     let settings: [&dyn Fn(&mut ModelConfig); 5] = [
         &|_| {},
         &|config| config.side = ConditionedSide::Query,
-        &|config| config.roles = false,
+        &|config| config.roles = Roles::None,
         &|config| config.relation_in_text = RelationInText::Query,
         &|config| {
             config.relation_in_text = RelationInText::Query;
