@@ -45,6 +45,8 @@ pub(crate) enum DataCommand {
     Stats(crate::data::stats::StatsArguments),
     /// Make one of the known datasets
     Build(crate::data::build::BuildArguments),
+    /// Write a dataset in another format
+    Convert(crate::data::convert::ConvertArguments),
 }
 
 #[cfg(test)]

@@ -1,11 +1,18 @@
-//! Arrays on disk.
+//! Embeddings on disk.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use npyz::WriterBuilder;
+use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
+use parquet::errors::Result as ParquetResult;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
@@ -16,6 +23,8 @@ use crate::output::write_whole;
 pub(crate) enum ArrayFormat {
     Npy,
     Safetensors,
+    /// A table of ids and lists: what pandas, polars and `datasets` open.
+    Parquet,
 }
 
 impl ArrayFormat {
@@ -25,15 +34,22 @@ impl ArrayFormat {
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("npy") => Ok(Self::Npy),
             Some("safetensors") => Ok(Self::Safetensors),
-            Some("parquet") => fail("writing .parquet is not supported yet; use .safetensors or .npy"),
-            _ => fail("expected a file name that ends in .safetensors or .npy"),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => fail("expected a file name that ends in .safetensors, .npy or .parquet"),
         }
     }
 
-    /// Writes a row-major `[N, width]` matrix. `metadata` goes into the header of a safetensors file.
+    /// Whether the file says which row belongs to which item.
+    pub(crate) fn holds_ids(self) -> bool {
+        self == Self::Parquet
+    }
+
+    /// Writes a row-major `[N, width]` matrix. `metadata` goes into the header of a safetensors file and the footer of a
+    /// Parquet file; the N ids into a column of the latter.
     pub(crate) fn write(
         self,
         path: &Path,
+        ids: &[&str],
         values: &[f32],
         width: usize,
         metadata: &BTreeMap<String, String>,
@@ -56,8 +72,55 @@ impl ArrayFormat {
                 values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
                 file.flush()
             }
+            Self::Parquet => {
+                let file = BufWriter::new(File::create(part)?);
+                write_parquet(file, ids, values, width, metadata).map_err(|e| std::io::Error::other(e.to_string()))
+            }
         })
     }
+}
+
+/// Rows of a table that are read at once.
+const GROUP: usize = 16_384;
+
+/// A column `id` and a column `embedding`, a list of numbers a row.
+fn write_parquet(
+    file: BufWriter<File>,
+    ids: &[&str],
+    values: &[f32],
+    width: usize,
+    metadata: &BTreeMap<String, String>,
+) -> ParquetResult<()> {
+    let schema = "message embeddings {
+        required binary id (STRING);
+        required group embedding (LIST) { repeated group list { required float element; } }
+    }";
+    // The ids have a column.
+    let pairs = metadata.iter().filter(|(key, _)| *key != "ids");
+    let pairs = pairs.map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+    let properties = WriterProperties::builder()
+        .set_created_by(concat!("rcml ", env!("CARGO_PKG_VERSION")).into())
+        .set_key_value_metadata(Some(pairs))
+        // Embeddings do not repeat and do not compress.
+        .set_dictionary_enabled(false);
+    let schema = Arc::new(parse_message_type(schema)?);
+    let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build()))?;
+    for (ids, values) in ids.chunks(GROUP).zip(values.chunks(GROUP * width.max(1))) {
+        let mut group = writer.next_row_group()?;
+        if let Some(mut column) = group.next_column()? {
+            let ids: Vec<ByteArray> = ids.iter().map(|id| ByteArray::from(id.as_bytes().to_vec())).collect();
+            column.typed::<ByteArrayType>().write_batch(&ids, None, None)?;
+            column.close()?;
+        }
+        if let Some(mut column) = group.next_column()? {
+            let definitions = vec![1; values.len()];
+            let repetitions: Vec<i16> = (0..values.len()).map(|at| i16::from(at % width != 0)).collect();
+            column.typed::<FloatType>().write_batch(values, Some(&definitions), Some(&repetitions))?;
+            column.close()?;
+        }
+        group.close()?;
+    }
+    writer.close().map(|_| ())
 }
 
 /// The header of a safetensors file with the one tensor `embeddings`. The crate of that name writes metadata in the random
@@ -81,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let values = [1.0, -2.0, 0.5, 0.25, 3.0, f32::MIN_POSITIVE];
         let npy = folder.path().join("new/a.npy");
-        ArrayFormat::of(&npy).unwrap().write(&npy, &values, 3, &BTreeMap::new()).unwrap();
+        ArrayFormat::of(&npy).unwrap().write(&npy, &["a", "b"], &values, 3, &BTreeMap::new()).unwrap();
         let read = npyz::NpyFile::new(File::open(&npy).unwrap()).unwrap();
         assert_eq!(read.shape(), [2, 3]);
         assert_eq!(read.into_vec::<f32>().unwrap(), values);
@@ -89,7 +152,7 @@ mod tests {
         let path = folder.path().join("a.safetensors");
         let metadata =
             BTreeMap::from([("ids".to_string(), "[\"ä\",\"b\"]".to_string()), ("view".into(), "fused".into())]);
-        ArrayFormat::of(&path).unwrap().write(&path, &values, 2, &metadata).unwrap();
+        ArrayFormat::of(&path).unwrap().write(&path, &["a", "b", "c"], &values, 2, &metadata).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let read: BTreeMap<_, _> = header.metadata().clone().unwrap().into_iter().collect();
@@ -102,10 +165,27 @@ mod tests {
     }
 
     #[test]
+    fn parquet_is_a_table_of_ids_and_lists() {
+        use parquet::file::reader::{FileReader, SerializedFileReader};
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let ids: Vec<String> = (0..GROUP + 3).map(|i| format!("i{i}")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let values: Vec<f32> = (0..2 * ids.len()).map(|i| i as f32 / 8.0).collect();
+        let metadata = BTreeMap::from([("view".to_string(), "fused".to_string()), ("ids".into(), "x".into())]);
+        ArrayFormat::of(&path).unwrap().write(&path, &ids, &values, 2, &metadata).unwrap();
+        let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
+        assert_eq!(reader.num_row_groups(), 2);
+        let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();
+        assert_eq!(pairs, &[KeyValue::new("view".into(), "fused".to_string())]);
+        let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        assert_eq!((rows.len(), rows[0].as_str()), (ids.len(), "{id: \"i0\", embedding: [0.0, 0.125]}"));
+        assert_eq!(rows[GROUP + 2], "{id: \"i16386\", embedding: [4096.5, 4096.625]}");
+    }
+
+    #[test]
     fn other_endings_are_refused() {
-        for (name, expected) in
-            [("a.parquet", "not supported yet"), ("a", "ends in .safetensors or .npy"), ("a.csv", "a.csv")]
-        {
+        for (name, expected) in [("a", "ends in .safetensors, .npy or .parquet"), ("a.csv", "a.csv")] {
             let Err(Failure::Input(message)) = ArrayFormat::of(Path::new(name)) else { panic!("{name}") };
             assert!(message.contains(expected), "{message}");
         }

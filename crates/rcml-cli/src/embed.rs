@@ -17,16 +17,17 @@ use crate::run::{Run, read_items};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   rcml embed run --data emoji --out love.npy --relation \"both are about love\"
+  rcml embed run --data emoji --out emoji.parquet
 
-Row i belongs to line i of FILE.ids.txt, in the order of the dataset. Rows are unit vectors; a row is zero where the item
-lacks the view's modality.")]
+Row i belongs to line i of FILE.ids.txt, in the order of the dataset; a .parquet has the ids in its column `id` and the rows
+in its column `embedding`. Rows are unit vectors; a row is zero where the item lacks the view's modality.")]
 pub(crate) struct EmbedArguments {
     /// Folder of a finished run
     run: PathBuf,
     /// Folder of the dataset
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// File to write: .safetensors or .npy
+    /// File to write: .safetensors, .npy or .parquet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Relation to embed under, in any words [default: none]
@@ -89,7 +90,10 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
         let role = if arguments.role == Some(End::Target) { "target" } else { "source" };
         metadata.insert("role".into(), role.into());
     }
-    format.write(&arguments.out, &values, width, &metadata)?;
+    format.write(&arguments.out, &ids, &values, width, &metadata)?;
+    if format.holds_ids() {
+        return print(&format!("{}: {} x {width}, ids in its column `id`", arguments.out.display(), ids.len()));
+    }
     let names = with_suffix(&arguments.out, ".ids.txt");
     write_whole(&names, |part| std::fs::write(part, ids.join("\n") + "\n"))?;
     print(&format!("{}: {} x {width}, ids in {}", arguments.out.display(), ids.len(), names.display()))

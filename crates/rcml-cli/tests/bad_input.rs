@@ -161,7 +161,7 @@ fn wrong_arguments_are_named() {
         (&["eval", data, "--data", data, "--task", "guessing"], "guessing"),
         (&["eval", data, "--data", data], "config.toml"),
         (&["search", &none, "--data", data, "--item", "a", "--relation", "x"], "nowhere"),
-        (&["embed", data, "--data", data, "--out", "x.parquet"], "not supported yet"),
+        (&["embed", data, "--data", data, "--out", "x.csv"], "ends in .safetensors, .npy or .parquet"),
     ];
     for (arguments, words) in cases {
         let told = rcml(arguments).refused(words);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Edge, Error, Item, Problem, Relation, Result};
+use crate::{Edge, Error, Format, Item, Pictures, Problem, Relation, Result};
 
 /// A dataset of the neutral format, in memory. Images stay on disk.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +15,8 @@ pub struct Dataset {
     pub root: PathBuf,
     /// What `dataset.toml` says.
     pub info: DatasetInfo,
+    /// Pictures that are no files of the folder, but lie in a table or an archive.
+    pub pictures: Pictures,
     /// Items; an edge names them by index.
     pub items: Vec<Item>,
     /// Relations; an edge names them by index.
@@ -66,7 +68,7 @@ pub struct FeatureArray {
 }
 
 impl Dataset {
-    /// Reads a folder.
+    /// Reads a folder, a WebDataset shard or a single table; which formats there are says `docs/dataset-format.md`.
     ///
     /// # Errors
     /// ALL problems found in the tables, each with file and line; or an I/O error. Images are not opened here
@@ -90,6 +92,30 @@ impl Dataset {
     /// The file system's.
     pub fn write(&self, dir: impl AsRef<Path>) -> Result<()> {
         crate::format::write(self, dir.as_ref())
+    }
+
+    /// Writes everything into a new folder: tables, pictures, arrays and `dataset.toml`. Every item, relation, edge,
+    /// attribute, split and byte of a picture is kept; a picture without a usable path of its own gets one.
+    /// `progress` is called with the number of items done.
+    ///
+    /// # Errors
+    /// A folder that holds a dataset, a picture that cannot be read, the file system's.
+    pub fn convert(&self, dir: impl AsRef<Path>, format: Format, progress: &dyn Fn(usize)) -> Result<()> {
+        crate::format::convert(self, dir.as_ref(), format, progress)
+    }
+
+    /// The bytes of an item's picture as they are stored, not decoded. `None`: the item has no picture.
+    ///
+    /// # Errors
+    /// A picture that cannot be read; an item that the dataset lacks.
+    pub fn picture(&self, item: u32) -> Result<Option<Vec<u8>>> {
+        let found = self.items.get(item as usize);
+        let found =
+            found.ok_or_else(|| Error::input(format!("item {item} of a dataset with {} items", self.items.len())))?;
+        let Some(path) = found.image.as_deref() else { return Ok(None) };
+        let bytes = self.pictures.read(&self.root, path);
+        let wrong = |message| Error::problems(vec![Problem::of(self.root.join(path), message)]);
+        bytes.map(|bytes| Some(bytes.into_owned())).map_err(wrong)
     }
 
     /// The name for reports.

@@ -1,6 +1,7 @@
 //! Pictures as an encoder wants them.
 
 mod decode;
+mod pictures;
 mod resize;
 mod store;
 
@@ -10,7 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-pub(crate) use decode::decode;
+pub(crate) use decode::decode_bytes;
+pub(crate) use pictures::PictureFile;
+pub use pictures::Pictures;
 pub use store::ImageStore;
 
 /// How a picture becomes a square of the encoder's size.
@@ -24,6 +27,18 @@ pub enum ResizeMode {
     Pad,
     /// Both sides to the size, whatever the aspect ratio (SigLIP).
     Squash,
+}
+
+/// What happens to transparency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Transparency {
+    /// Pixels are laid on the background, as a viewer shows them.
+    #[default]
+    Blend,
+    /// The colour that a pixel has is taken, however transparent it is: what Pillow's `convert("RGB")` does, and with it
+    /// the image processors of Hugging Face.
+    Ignore,
 }
 
 /// What happens to an image that cannot be decoded.
@@ -47,6 +62,8 @@ pub struct ImageConfig {
     pub resize: ResizeMode,
     /// Colour behind transparent pixels and around padded pictures, 0-255.
     pub background: [u8; 3],
+    /// Whether the background shows through transparent pixels.
+    pub transparency: Transparency,
     /// Subtracted per channel, after scaling to 0-1.
     pub mean: [f32; 3],
     /// Divided by per channel.
@@ -63,6 +80,7 @@ impl Default for ImageConfig {
             size: 64,
             resize: ResizeMode::Pad,
             background: [255; 3],
+            transparency: Transparency::Blend,
             mean: [0.5; 3],
             std: [0.5; 3],
             on_corrupt: OnCorrupt::Refuse,
@@ -72,6 +90,24 @@ impl Default for ImageConfig {
 }
 
 impl ImageConfig {
+    /// The preprocessing of OpenAI's CLIP: 224 pixels, the centre cut out. Pixels are those of the CLIP image processor of
+    /// Hugging Face's `transformers` to within the rounding of the decoders (`tests/clip_preprocessing.rs`).
+    pub fn clip() -> Self {
+        Self {
+            size: 224,
+            resize: ResizeMode::Crop,
+            transparency: Transparency::Ignore,
+            mean: [0.481_454_66, 0.457_827_5, 0.408_210_73],
+            std: [0.268_629_54, 0.261_302_58, 0.275_777_11],
+            ..Self::default()
+        }
+    }
+
+    /// The colour that transparent pixels are laid on, if they are.
+    fn behind(&self) -> Option<[u8; 3]> {
+        (self.transparency == Transparency::Blend).then_some(self.background)
+    }
+
     /// Rejects settings that no picture could satisfy.
     pub(crate) fn validate(&self) -> Result<()> {
         if !(1..=4096).contains(&self.size) {

@@ -36,9 +36,12 @@ mod sampler;
 mod split;
 mod stats;
 
-pub use self::image::{ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, ResizeMode};
+pub use self::image::{
+    ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeMode, Transparency,
+};
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
 pub use error::{Error, Problem, Result};
+pub use format::Format;
 pub use graph::RelationGraph;
 pub use item::Item;
 pub use leakage::{TrainingRecord, check_leakage};

@@ -1,11 +1,14 @@
 //! Comma-separated values with a header line.
 
+use std::path::Path;
+
 use csv::{ByteRecord, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::{Map, Number, Value};
 
 use super::jsonl::BOM;
-use super::table::{Row, Table};
+use super::record::describe;
+use super::table::Row;
 use crate::Problem;
 
 /// Rows parsed at a time.
@@ -25,23 +28,34 @@ enum Cell {
     Phrasings,
     /// A row of a feature array; the column is called `features.NAME`.
     Feature,
+    /// A value as JSON; the column is called `NAME:json`.
+    Json,
+    /// An object whose members are fields; the column is called `:json`.
+    Fields,
 }
 
 const FEATURE: &str = "features.";
+const JSON: &str = super::write::REST;
 
 impl Header {
     /// The header, or everything that is wrong with it.
-    fn new(record: &ByteRecord, table: &'static str) -> Result<Self, Vec<String>> {
+    fn new(record: &ByteRecord, table: &'static str, loose: bool) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut columns: Vec<(String, Cell)> = Vec::new();
         for (cell, number) in record.iter().zip(1..) {
-            let name = String::from_utf8_lossy(cell).trim().to_string();
-            if name.is_empty() {
+            let header = String::from_utf8_lossy(cell).trim().to_string();
+            let (name, is_json) = match header.strip_suffix(JSON) {
+                Some(name) => (name.to_string(), true),
+                None => (header, false),
+            };
+            if name.is_empty() && !is_json {
                 problems.push(format!("column {number} of the header has no name"));
             } else if columns.iter().any(|(other, _)| *other == name) {
                 problems.push(format!("column `{name}` stands twice in the header"));
             }
             let kind = match (table, name.as_str()) {
+                (_, "") if is_json => Cell::Fields,
+                _ if is_json => Cell::Json,
                 ("edges", "weight") => Cell::Number,
                 ("relations", "symmetric") => Cell::Flag,
                 ("relations", "descriptions") => Cell::Phrasings,
@@ -51,7 +65,11 @@ impl Header {
             columns.push((name, kind));
         }
         let has = |name: &str| columns.iter().any(|(column, _)| column == name);
-        let needed: &[&str] = if table == "edges" { &["relation", "source", "target"] } else { &["id"] };
+        let needed: &[&str] = match table {
+            _ if loose => &[],
+            "edges" => &["relation", "source", "target"],
+            _ => &["id"],
+        };
         let missing =
             needed.iter().filter(|name| !has(name)).map(|name| format!("the header lacks the column `{name}`"));
         problems.extend(missing);
@@ -76,6 +94,16 @@ impl Header {
             let as_text = || Value::from(text);
             match kind {
                 Cell::Text => _ = fields.insert(name.clone(), as_text()),
+                Cell::Json | Cell::Fields => {
+                    let value = serde_json::from_str(text);
+                    match (kind, value.map_err(|e| format!("column `{name}{JSON}`: broken JSON: {e}"))?) {
+                        (Cell::Fields, Value::Object(more)) => fields.extend(more),
+                        (Cell::Fields, other) => {
+                            return Err(format!("column `{JSON}`: expected an object, found {}", describe(&other)));
+                        }
+                        (_, value) => _ = fields.insert(name.clone(), value),
+                    }
+                }
                 Cell::Number => {
                     let number = text.trim().parse().ok().and_then(Number::from_f64);
                     fields.insert(name.clone(), number.map_or_else(as_text, Value::Number));
@@ -108,7 +136,7 @@ impl Header {
 /// Parses the rows in parallel and hands the results on in order.
 pub(super) fn each<T: Send>(
     bytes: &[u8],
-    table: &Table,
+    (path, table, loose): (&Path, &'static str, bool),
     problems: &mut Vec<Problem>,
     parse: impl Fn(Row<'_>) -> T + Sync,
     sink: &mut impl FnMut(usize, T, &mut Vec<Problem>),
@@ -120,14 +148,14 @@ pub(super) fn each<T: Send>(
     // Reading from memory cannot fail, and a flexible reader takes rows of any length.
     let mut next = |record: &mut ByteRecord| matches!(reader.read_byte_record(record), Ok(true));
     if !next(&mut record) {
-        problems.push(Problem::at(&table.path, 1, "is empty: expected a header line"));
+        problems.push(Problem::at(path, 1, "is empty: expected a header line"));
         return;
     }
     let line = records.line(&record);
-    let header = match Header::new(&record, table.name) {
+    let header = match Header::new(&record, table, loose) {
         Ok(header) => header,
         Err(found) => {
-            problems.extend(found.into_iter().map(|message| Problem::at(&table.path, line, message)));
+            problems.extend(found.into_iter().map(|message| Problem::at(path, line, message)));
             return;
         }
     };

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::nearest;
-use super::record::{Record, excerpt, split};
-use super::table::{Row, Table};
-use crate::{Dataset, Edge, Problem};
+use super::record::{Record, describe, excerpt, split};
+use super::table::{Place, Row, Table};
+use crate::{Dataset, Edge, Problem, Relation};
 
 /// Hints at what was meant cost a pass over all names each, so only the first few problems get one.
 const HINTS: usize = 20;
@@ -42,29 +43,88 @@ pub(super) fn read(table: &Table, dataset: &Dataset, problems: &mut Vec<Problem>
     let mut hints = HINTS;
     table.each(
         problems,
-        |row| names.edge(&row),
-        |line, parsed, problems| match parsed {
+        |row, _| names.edge(row),
+        |place, parsed, problems| match parsed {
             Ok(edge) => edges.push(edge),
-            Err(faults) => problems.extend(faults.into_iter().map(|fault| {
-                let message = match fault {
-                    Fault::Message(message) => message,
-                    Fault::Unknown(field, name) => {
-                        let hint = match hints.checked_sub(1) {
-                            Some(left) => {
-                                hints = left;
-                                hint(dataset, field, &name)
-                            }
-                            None => String::new(),
-                        };
-                        let thing = if field == "relation" { "relation" } else { "item" };
-                        format!("field `{field}`: no {thing} has the id {}{hint}", excerpt(&name))
-                    }
-                };
-                Problem::at(&table.path, line, message)
-            })),
+            Err(faults) => {
+                let words = faults.into_iter().map(|fault| fault.words(dataset, &mut hints));
+                problems.extend(words.map(|message| table.problem(place, message)));
+            }
         },
     );
     edges
+}
+
+/// Reads edges that stand with the item they begin at: the place and id of that item, and the rest of the edge.
+pub(super) fn attached(
+    found: Vec<(Place, String, Value)>,
+    table: &Table,
+    dataset: &Dataset,
+    problems: &mut Vec<Problem>,
+) -> Vec<Edge> {
+    let names = Names { items: dataset.item_index(), relations: dataset.relation_index() };
+    let mut edges = Vec::new();
+    let mut hints = HINTS;
+    for (place, source, edge) in found {
+        let mut fields = match edge {
+            Value::Object(fields) => fields,
+            other => {
+                problems.push(table.problem(place, format!("an edge: expected an object, found {}", describe(&other))));
+                continue;
+            }
+        };
+        fields.insert("source".into(), source.into());
+        match names.careful(Record::new(fields)) {
+            Ok(edge) => edges.push(edge),
+            Err(faults) => problems.extend(faults.into_iter().map(|fault| {
+                let message = fault.words(dataset, &mut hints);
+                table.problem(place, format!("an edge: {message}"))
+            })),
+        }
+    }
+    edges
+}
+
+/// The relations that such edges name, for a dataset without a table of relations: an edge may describe its relation, else
+/// the id says what it means.
+pub(super) fn relations(found: &[(Place, String, Value)]) -> Vec<Relation> {
+    let mut relations: Vec<Relation> = Vec::new();
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (_, _, edge) in found {
+        let text = |field: &str| edge.get(field).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let Some(id) = text("relation") else { continue };
+        let index = *known.entry(id).or_insert_with(|| {
+            relations.push(Relation { id: id.into(), ..Relation::default() });
+            relations.len() - 1
+        });
+        let descriptions = &mut relations[index].descriptions;
+        if let Some(description) = text("description").filter(|text| descriptions.iter().all(|known| known != text)) {
+            descriptions.push(description.into());
+        }
+    }
+    for relation in relations.iter_mut().filter(|relation| relation.descriptions.is_empty()) {
+        relation.descriptions.push(relation.id.replace(['-', '_'], " "));
+    }
+    relations
+}
+
+impl Fault {
+    fn words(self, dataset: &Dataset, hints: &mut usize) -> String {
+        match self {
+            Self::Message(message) => message,
+            Self::Unknown(field, name) => {
+                let hint = match hints.checked_sub(1) {
+                    Some(left) => {
+                        *hints = left;
+                        hint(dataset, field, &name)
+                    }
+                    None => String::new(),
+                };
+                let thing = if field == "relation" { "relation" } else { "item" };
+                format!("field `{field}`: no {thing} has the id {}{hint}", excerpt(&name))
+            }
+        }
+    }
 }
 
 fn hint(dataset: &Dataset, field: &str, name: &str) -> String {
@@ -81,8 +141,8 @@ struct Names<'a> {
 }
 
 impl Names<'_> {
-    fn edge(&self, row: &Row<'_>) -> Result<Edge, Vec<Fault>> {
-        if let Row::Json(line) = row
+    fn edge(&self, row: Row<'_>) -> Result<Edge, Vec<Fault>> {
+        if let Row::Json(line) = &row
             && let Ok(plain) = serde_json::from_slice::<Plain<'_>>(line)
             && let Some(edge) = self.plain(&plain)
         {

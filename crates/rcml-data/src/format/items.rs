@@ -2,67 +2,139 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
+use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::nearest;
-use super::path::is_file;
+use super::parquet::ParquetPictures;
+use super::path::{is_file, stays_inside};
 use super::record::Record;
-use super::table::Table;
-use crate::{Item, Problem};
+use super::table::{Place, Row, Table};
+use super::{loose, nearest};
+use crate::image::{PictureFile, Pictures};
+use crate::{Dataset, Item, Problem};
 
 /// Rows of each declared feature modality; `None` where its file cannot be read (which is reported with it).
 pub(super) type Arrays = BTreeMap<String, Option<usize>>;
 
-/// Reads all items, and returns the line of each. `arrays` is `None` where `dataset.toml` could not be read.
+/// What the table says besides the items themselves.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The place of each item.
+    pub(super) places: Vec<Place>,
+    /// Edges that stand with the item they begin at, by its id.
+    pub(super) edges: Vec<(Place, String, Value)>,
+}
+
+/// A row that has been parsed.
+struct Parsed {
+    item: Item,
+    problems: Vec<String>,
+    picture: Option<u64>,
+    edges: Vec<Value>,
+}
+
+/// Reads all items. `arrays` is `None` where `dataset.toml` could not be read.
 pub(super) fn read(
     table: &Table,
-    dir: &Path,
     arrays: Option<&Arrays>,
-    items: &mut Vec<Item>,
+    dataset: &mut Dataset,
     problems: &mut Vec<Problem>,
-) -> Vec<usize> {
-    let mut lines = Vec::new();
-    let mut first: HashMap<String, usize> = HashMap::new();
+) -> Found {
+    let Dataset { root, items, pictures, .. } = dataset;
+    let mut found = Found::default();
+    let mut first: HashMap<String, Place> = HashMap::new();
+    let files: Vec<Option<u32>> = table
+        .sources
+        .iter()
+        .map(|source| {
+            let file: Option<Arc<dyn PictureFile>> = match (&source.parquet, &source.shard) {
+                (Some(file), _) if file.has_pictures() => Some(Arc::new(ParquetPictures::new(file.clone()))),
+                (_, Some(shard)) => Some(shard.clone()),
+                _ => None,
+            };
+            file.map(|file| pictures.add_file(file))
+        })
+        .collect();
     table.each(
         problems,
-        |row| row.fields().map(|fields| item(Record::new(fields), dir, arrays)),
-        |line, parsed, problems| {
-            let mut say = |message: String| problems.push(Problem::at(&table.path, line, message));
-            match parsed {
-                Err(message) => say(message),
-                Ok((item, found)) => {
-                    found.into_iter().for_each(&mut say);
-                    if !item.id.is_empty() {
-                        match first.get(&item.id) {
-                            Some(first) => say(format!("id {:?} is taken: line {first} has it first", item.id)),
-                            None => _ = first.insert(item.id.clone(), line),
-                        }
+        |row, source| item(row, (root, &source.folder), arrays, table.loose),
+        |place, parsed, problems| {
+            let mut say = |message: String| problems.push(table.problem(place, message));
+            let Parsed { mut item, problems: wrong, picture, edges } = match parsed {
+                Err(message) => return say(message),
+                Ok(parsed) => parsed,
+            };
+            wrong.into_iter().for_each(&mut say);
+            if let Some(source) = table.sources.get(place.source as usize) {
+                if table.loose && item.id.is_empty() {
+                    item.id = loose::id(&item, source, found.places.len(), |id| first.contains_key(id));
+                }
+                item.split = item.split.or(source.split);
+                let file = files.get(place.source as usize).copied().flatten();
+                if let (Some(file), Some(at)) = (file, picture) {
+                    match place_picture(pictures, item.image.as_deref(), &source.path, file, at) {
+                        Ok(path) => item.image = Some(path),
+                        Err(message) => say(format!("field `image`: {message}")),
                     }
-                    items.push(item);
-                    lines.push(line);
                 }
             }
+            if !item.id.is_empty() {
+                match first.get(&item.id) {
+                    Some(&first) => {
+                        say(format!("id {:?} is taken: {} has it first", item.id, table.words(first, place)));
+                    }
+                    None => _ = first.insert(item.id.clone(), place),
+                }
+            }
+            found.edges.extend(edges.into_iter().map(|edge| (place, item.id.clone(), edge)));
+            items.push(item);
+            found.places.push(place);
         },
     );
     if items.is_empty() && problems.is_empty() {
-        problems.push(Problem::of(&table.path, "has no items"));
+        problems.extend(table.sources.first().map(|source| Problem::of(&source.path, "has no items")));
     }
-    lines
+    found
 }
 
-fn item(mut record: Record, dir: &Path, arrays: Option<&Arrays>) -> (Item, Vec<String>) {
-    let id = record.required("id").unwrap_or_default();
+/// The path of a picture inside a table or an archive: what the row calls it, or the place where it lies.
+fn place_picture(
+    pictures: &mut Pictures,
+    name: Option<&str>,
+    holder: &Path,
+    file: u32,
+    at: u64,
+) -> Result<String, String> {
+    let name = name.filter(|name| stays_inside(name).is_ok());
+    let holder = holder.file_name().unwrap_or_default().to_string_lossy();
+    pictures.add(name, &format!("{holder}/{at}"), file, at)
+}
+
+fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_loose: bool) -> Result<Parsed, String> {
+    let mut sample = row.sample()?;
+    if is_loose {
+        loose::rename(&mut sample.fields);
+    }
+    let mut record = Record::new(sample.fields);
+    record.problems = sample.problems;
+    let id = if is_loose { record.string("id") } else { record.required("id") };
     let before = record.problems.len();
     let text = record.string("text");
-    let image = record.string("image");
-    if let Some(Err(message)) = image.as_deref().map(|image| is_file(dir, image)) {
+    let mut image = record.string("image");
+    if let Some(path) = image.as_mut().filter(|path| !folder.is_empty() && stays_inside(path).is_ok()) {
+        *path = format!("{folder}/{path}");
+    }
+    if sample.picture.is_none()
+        && let Some(Err(message)) = image.as_deref().map(|image| is_file(dir, image))
+    {
         record.problem(format!("field `image`: {message}"));
     }
     let features = features(&mut record, arrays);
+    let has_image = image.is_some() || sample.picture.is_some();
     // A modality that is there but wrong has been reported; that there is none would only repeat it.
-    if record.problems.len() == before && image.is_none() && features.is_empty() {
+    if record.problems.len() == before && !has_image && features.is_empty() {
         match text.as_deref().map(str::trim) {
             None => record.problem("no modality: expected at least one of `text`, `image`, `features`"),
             Some("") => record.problem("field `text` is empty, and there is no `image` and no `features`"),
@@ -81,7 +153,9 @@ fn item(mut record: Record, dir: &Path, arrays: Option<&Arrays>) -> (Item, Vec<S
     let split = record.split();
     let problems = std::mem::take(&mut record.problems);
     let text = text.filter(|text| !text.trim().is_empty());
-    (Item { id, text, image, label, split, features, attributes: record.rest() }, problems)
+    let id = id.unwrap_or_default();
+    let item = Item { id, text, image, label, split, features, attributes: record.rest() };
+    Ok(Parsed { item, problems, picture: sample.picture, edges: sample.edges })
 }
 
 fn features(record: &mut Record, arrays: Option<&Arrays>) -> BTreeMap<String, usize> {

@@ -1,4 +1,4 @@
-//! The neutral folder format: reading, checking, writing.
+//! Datasets on disk: reading, checking, writing.
 //!
 //! Reading collects ALL problems: a table is read to its end whatever is wrong with its lines, and an item with a
 //! problem still counts as an item, so that the edges that name it are not blamed as well.
@@ -6,90 +6,109 @@
 mod csv;
 mod edges;
 mod features;
+mod imagefolder;
 mod info;
 mod items;
 mod jsonl;
+mod kind;
+mod layout;
+mod loose;
+mod mapped;
 mod nearest;
+mod parquet;
 mod path;
 mod pictures;
 mod record;
 mod relations;
+mod shards;
 mod table;
+mod webdataset;
 mod write;
 
+#[cfg(test)]
+mod corrupt;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
 pub(crate) use self::features::read as read_features;
+pub use self::kind::Format;
+use self::layout::Layout;
 pub(crate) use self::nearest::hint;
-pub(crate) use self::write::write;
+use self::table::{Place, Table};
+pub(crate) use self::write::{convert, write};
 use crate::{Dataset, Error, Problem, Result};
 
-/// What a folder holds, with everything that is wrong with it.
+/// What a path holds, with everything that is wrong with it.
 struct Loaded {
     dataset: Dataset,
     problems: Vec<Problem>,
-    /// Items table and the line of each item, for problems found later.
-    items: Option<(std::path::PathBuf, Vec<usize>)>,
+    /// Items table and the place of each item, for problems found later.
+    items: Option<(Table, Vec<Place>)>,
 }
 
-pub(crate) fn read(dir: &Path) -> Result<Dataset> {
-    let loaded = load(dir)?;
+pub(crate) fn read(path: &Path) -> Result<Dataset> {
+    let loaded = load(path)?;
     if loaded.problems.is_empty() { Ok(loaded.dataset) } else { Err(Error::problems(loaded.problems)) }
 }
 
-pub(crate) fn check(dir: &Path) -> Result<Vec<Problem>> {
-    let Loaded { dataset, mut problems, items } = load(dir)?;
-    if let Some((table, lines)) = &items {
-        problems.extend(pictures::check(&dataset, table, lines));
+pub(crate) fn check(path: &Path) -> Result<Vec<Problem>> {
+    let Loaded { dataset, mut problems, items } = load(path)?;
+    if let Some((table, places)) = &items {
+        problems.extend(pictures::check(&dataset, table, places));
     }
     // An array whose header is wrong has been reported with the tables.
     if problems.is_empty() {
         let broken = |modality: &String| dataset.features(modality).err();
         problems.extend(dataset.info.modalities.keys().filter_map(broken).flat_map(|error| match error.list() {
-            [] => vec![Problem::of(dir.join(info::FILE), error.to_string())],
+            [] => vec![Problem::of(dataset.root.join(info::FILE), error.to_string())],
             list => list.to_vec(),
         }));
     }
     Ok(problems)
 }
 
-fn load(dir: &Path) -> Result<Loaded> {
-    match std::fs::metadata(dir) {
-        Ok(metadata) if metadata.is_dir() => {}
-        Ok(_) => return Err(Error::input(format!("{} is a file: expected the folder of a dataset", dir.display()))),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-            return Err(Error::input(format!("{}: there is no such folder", dir.display())));
-        }
-        Err(e) => return Err(Error::io(dir, e)),
-    }
+fn load(path: &Path) -> Result<Loaded> {
     let mut problems = Vec::new();
-    let mut dataset = Dataset { root: dir.to_path_buf(), ..Dataset::default() };
+    let Layout { root, items, alone } = layout::find(path, &mut problems)?;
+    let dir = root.as_path();
+    let mut dataset = Dataset { root: root.clone(), ..Dataset::default() };
     let arrays = info::read(dir, &mut dataset.info, &mut problems);
+    if alone {
+        dataset.info.name.get_or_insert_with(|| shards::stem(path));
+    }
+    let Some(items) = items else {
+        if problems.is_empty() {
+            problems.push(Problem::of(
+                path,
+                "has no table of items: expected items.jsonl, items.jsonl.zst, items.csv, \
+                items.parquet, shards of WebDataset or Parquet, or pictures",
+            ));
+        }
+        return Ok(Loaded { dataset, problems, items: None });
+    };
+    let items::Found { places, edges: attached } = items::read(&items, arrays.as_ref(), &mut dataset, &mut problems);
 
-    let items = table::find(dir, "items", &mut problems).map(|table| {
-        let lines = items::read(&table, dir, arrays.as_ref(), &mut dataset.items, &mut problems);
-        (table.path, lines)
-    });
-    if items.is_none() && problems.is_empty() {
-        problems.push(Problem::of(dir, "has no table of items: expected items.jsonl, items.jsonl.zst or items.csv"));
+    let find = |name, problems: &mut Vec<Problem>| if alone { None } else { table::find(dir, name, problems) };
+    let relations = find("relations", &mut problems);
+    match &relations {
+        Some(table) => relations::read(table, &mut dataset.relations, &mut problems),
+        None => dataset.relations = edges::relations(&attached),
     }
-    let relations = table::find(dir, "relations", &mut problems);
-    if let Some(table) = &relations {
-        relations::read(table, &mut dataset.relations, &mut problems);
-    }
-    match table::find(dir, "edges", &mut problems) {
-        Some(table) if relations.is_some() && items.is_some() => {
+    let attached = edges::attached(attached, &items, &dataset, &mut problems);
+    match find("edges", &mut problems) {
+        Some(table) if relations.is_some() => {
             let found = edges::read(&table, &dataset, &mut problems);
             dataset.edges = found;
         }
-        // Without the tables that edges refer to, every line would be a problem of the same cause.
-        Some(table) if items.is_some() && problems.is_empty() => {
-            problems.push(Problem::of(table.path, "names relations, but the folder has no relations table"));
+        // Without the table that edges refer to, every line would be a problem of the same cause.
+        Some(table) if problems.is_empty() => {
+            let path = table.sources.first().map_or_else(|| dir.join("edges"), |source| source.path.clone());
+            problems.push(Problem::of(path, "names relations, but the folder has no relations table"));
         }
         _ => {}
     }
-    Ok(Loaded { dataset, problems, items })
+    dataset.edges.extend(attached);
+    Ok(Loaded { dataset, problems, items: Some((items, places)) })
 }

@@ -5,25 +5,28 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::record::Record;
-use super::table::Table;
+use super::table::{Place, Table};
 use crate::{Problem, Relation, Split};
 
 /// Reads all relations.
 pub(super) fn read(table: &Table, relations: &mut Vec<Relation>, problems: &mut Vec<Problem>) {
-    let mut first: HashMap<String, usize> = HashMap::new();
+    let mut first: HashMap<String, Place> = HashMap::new();
     table.each(
         problems,
-        |row| row.fields().map(|fields| relation(Record::new(fields))),
-        |line, parsed, problems| {
-            let mut say = |message: String| problems.push(Problem::at(&table.path, line, message));
+        |row, _| row.fields().map(|fields| relation(Record::new(fields))),
+        |place, parsed, problems| {
+            let mut say = |message: String| problems.push(table.problem(place, message));
             match parsed {
                 Err(message) => say(message),
                 Ok((relation, found)) => {
                     found.into_iter().for_each(&mut say);
                     if !relation.id.is_empty() {
                         match first.get(&relation.id) {
-                            Some(first) => say(format!("id {:?} is taken: line {first} has it first", relation.id)),
-                            None => _ = first.insert(relation.id.clone(), line),
+                            Some(&first) => {
+                                let first = table.words(first, place);
+                                say(format!("id {:?} is taken: {first} has it first", relation.id));
+                            }
+                            None => _ = first.insert(relation.id.clone(), place),
                         }
                     }
                     relations.push(relation);

@@ -2,7 +2,6 @@
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 
@@ -12,20 +11,22 @@ const MAX_SIDE: u32 = 32_768;
 /// Bytes that one decoded picture may take: a 64-megapixel photograph passes, a decompression bomb does not.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// Decodes a file by its content, whatever its ending, turns it upright and lays it on `background`.
+/// Decodes a picture by its content, turns it upright and lays it on `background`, if there is one.
 ///
 /// # Errors
-/// What the decoder or the file system said, without the path.
-pub(crate) fn decode(path: &Path, background: [u8; 3]) -> Result<RgbImage, String> {
-    let picture = catch_unwind(AssertUnwindSafe(|| read(path)))
+/// What the decoder said.
+pub(crate) fn decode_bytes(bytes: &[u8], background: Option<[u8; 3]>) -> Result<RgbImage, String> {
+    let picture = catch_unwind(AssertUnwindSafe(|| read(bytes)))
         .unwrap_or_else(|_| Err("the decoder failed on this file".to_owned()))?;
-    Ok(flatten(picture, background))
+    Ok(match background {
+        Some(background) => flatten(picture, background),
+        None => picture.into_rgb8(),
+    })
 }
 
-fn read(path: &Path) -> Result<DynamicImage, String> {
-    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
-    let mut reader = ImageReader::new(Cursor::new(&bytes)).with_guessed_format().map_err(|e| e.to_string())?;
-    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_ends(&bytes) {
+fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
+    let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
+    if reader.format() == Some(ImageFormat::Jpeg) && !jpeg_ends(bytes) {
         return Err("the JPEG ends before its end marker: it is cut short".into());
     }
     if reader.format().is_none() {
@@ -78,7 +79,13 @@ fn flatten(picture: DynamicImage, background: [u8; 3]) -> RgbImage {
 mod tests {
     use image::{GrayImage, Luma, Rgba, RgbaImage};
 
+    use std::path::Path;
+
     use super::*;
+
+    fn decode(path: &Path, background: [u8; 3]) -> Result<RgbImage, String> {
+        std::fs::read(path).map_err(|e| e.to_string()).and_then(|bytes| decode_bytes(&bytes, Some(background)))
+    }
 
     fn saved(picture: &DynamicImage, name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let dir = tempfile::tempdir().unwrap();
@@ -95,6 +102,8 @@ mod tests {
         let (_dir, path) = saved(&picture.into(), "a.png");
         let rgb = decode(&path, [0, 100, 0]).unwrap();
         assert_eq!(rgb.as_raw(), &[200, 0, 0, 0, 100, 0, 128, 178, 128]);
+        let hidden = decode_bytes(&std::fs::read(&path).unwrap(), None).unwrap();
+        assert_eq!(hidden.as_raw(), &[200, 0, 0, 200, 0, 0, 255, 255, 255]);
     }
 
     #[test]

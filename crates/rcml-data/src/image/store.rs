@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 
-use super::decode::decode;
+use super::decode::decode_bytes;
+use super::pictures::Pictures;
 use super::resize::square;
 use super::{ImageBatch, ImageConfig, ImageProblem, OnCorrupt};
 use crate::{Dataset, Error, Problem, Result};
@@ -15,6 +16,7 @@ use crate::{Dataset, Error, Problem, Result};
 pub struct ImageStore {
     config: ImageConfig,
     root: PathBuf,
+    pictures: Pictures,
     /// Path of each item of the dataset, relative to `root`; `None` also where the picture was skipped.
     paths: Vec<Option<Box<str>>>,
     /// Position of each item in `cache`, or [`UNCACHED`].
@@ -50,6 +52,7 @@ impl ImageStore {
         let mut store = Self {
             config,
             root: dataset.root.clone(),
+            pictures: dataset.pictures.clone(),
             paths,
             slots,
             cache: Vec::new(),
@@ -168,7 +171,9 @@ impl ImageStore {
     fn prepare(&self, item: u32, out: &mut [u8]) -> Result<(), ImageProblem> {
         let Some(Some(relative)) = self.paths.get(item as usize) else { return Ok(()) };
         let path = self.root.join(&**relative);
-        decode(&path, self.config.background)
+        let bytes = self.pictures.read(&self.root, relative);
+        bytes
+            .and_then(|bytes| decode_bytes(&bytes, self.config.behind()))
             .and_then(|picture| square(&picture, &self.config, out))
             .map_err(|message| ImageProblem { item, path, message })
     }

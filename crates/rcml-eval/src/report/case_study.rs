@@ -48,10 +48,10 @@ const SIDE: u32 = 144;
 impl CaseItem {
     /// An item of a dataset. A picture that cannot be read is left out: the page is no place to fail.
     pub fn new(dataset: &Dataset, item: u32) -> Self {
+        let bytes = dataset.picture(item).ok().flatten();
         let Some(item) = dataset.items.get(item as usize) else {
             return Self { id: format!("item {item}"), text: None, picture: None };
         };
-        let bytes = item.image.as_ref().and_then(|path| std::fs::read(dataset.root.join(path)).ok());
         Self { id: item.id.clone(), text: item.text.clone(), picture: bytes.and_then(data_url) }
     }
 }

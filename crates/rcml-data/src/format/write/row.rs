@@ -1,72 +1,8 @@
-//! Writing the tables.
-
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+//! The fields of items, relations and edges, as the tables have them.
 
 use serde_json::{Map, Value, json};
 
 use crate::{Dataset, Edge, Error, Item, Relation, Result};
-
-pub(crate) fn write(dataset: &Dataset, dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
-    for table in ["items", "relations", "edges"] {
-        for ending in ["jsonl.zst", "csv", "parquet"] {
-            let other = dir.join(format!("{table}.{ending}"));
-            if other.exists() {
-                let message =
-                    format!("{}: remove it first; {table}.jsonl beside it would be ambiguous", other.display());
-                return Err(Error::input(message));
-            }
-        }
-    }
-    let items = dataset.items.iter().map(item).collect::<Result<Vec<_>>>()?;
-    let relations = dataset.relations.iter().map(relation).collect::<Result<Vec<_>>>()?;
-    let info = toml::to_string_pretty(&dataset.info).map_err(|e| Error::input(format!("dataset.toml: {e}")))?;
-    lines(&dir.join("items.jsonl"), items.into_iter().map(Ok))?;
-    lines(&dir.join("relations.jsonl"), relations.into_iter().map(Ok))?;
-    lines(&dir.join("edges.jsonl"), dataset.edges.iter().map(|e| edge(dataset, e)))?;
-    replace(&dir.join(super::info::FILE), |file| file.write_all(info.as_bytes()))
-}
-
-/// Writes one object a line.
-fn lines(path: &Path, rows: impl Iterator<Item = Result<Map<String, Value>>>) -> Result<()> {
-    let mut wrong = None;
-    let done = replace(path, |file| {
-        for row in rows {
-            match row {
-                Ok(row) => {
-                    serde_json::to_writer(&mut *file, &row)?;
-                    file.write_all(b"\n")?;
-                }
-                Err(e) => {
-                    wrong = Some(e);
-                    return Err(io::Error::other("a row cannot be written"));
-                }
-            }
-        }
-        Ok(())
-    });
-    wrong.map_or(done, Err)
-}
-
-/// Writes to a temporary name and renames, so that a reader never sees half a file.
-fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let write = || {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        fill(&mut file)?;
-        file.flush()?;
-        drop(file);
-        std::fs::rename(&temporary, path)
-    };
-    write().map_err(|e| {
-        // Best effort: the first failure is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-        Error::io(path, e)
-    })
-}
 
 /// A row of the fields that have a value, followed by the attributes.
 fn row(
@@ -87,7 +23,7 @@ fn row(
     Ok(row)
 }
 
-fn item(item: &Item) -> Result<Map<String, Value>> {
+pub(super) fn item(item: &Item) -> Result<Map<String, Value>> {
     let fields = [
         ("id", Some(json!(item.id))),
         ("text", item.text.as_ref().map(|text| json!(text))),
@@ -99,7 +35,7 @@ fn item(item: &Item) -> Result<Map<String, Value>> {
     row(&format!("item {:?}", item.id), fields, &item.attributes)
 }
 
-fn relation(relation: &Relation) -> Result<Map<String, Value>> {
+pub(super) fn relation(relation: &Relation) -> Result<Map<String, Value>> {
     let one = relation.descriptions.len() == 1;
     let fields = [
         ("id", Some(json!(relation.id))),
@@ -112,7 +48,7 @@ fn relation(relation: &Relation) -> Result<Map<String, Value>> {
     row(&format!("relation {:?}", relation.id), fields, &relation.attributes)
 }
 
-fn edge(dataset: &Dataset, edge: &Edge) -> Result<Map<String, Value>> {
+pub(super) fn edge(dataset: &Dataset, edge: &Edge) -> Result<Map<String, Value>> {
     let item = |i: u32| dataset.items.get(i as usize).map(|item| json!(item.id));
     let relation = dataset.relations.get(edge.relation as usize).map(|relation| json!(relation.id));
     let (Some(relation), Some(source), Some(target)) = (relation, item(edge.source), item(edge.target)) else {

@@ -1,0 +1,10 @@
+//! Parquet tables, read through the record interface of the `parquet` crate: its Arrow interface would bring the whole of
+//! Arrow into the build.
+
+mod file;
+mod pictures;
+mod schema;
+mod value;
+
+pub(super) use file::{ParquetFile, SharedFile};
+pub(super) use pictures::ParquetPictures;
