@@ -45,6 +45,8 @@ pub(crate) enum DataCommand {
     Stats(crate::data::stats::StatsArguments),
     /// Make one of the known datasets
     Build(crate::data::build::BuildArguments),
+    /// Write the graph of a folder to a file that is mapped, not read
+    Graph(crate::data::graph::GraphArguments),
 }
 
 #[cfg(test)]

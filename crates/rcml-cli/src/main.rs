@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),
         Command::Data(DataCommand::Build(arguments)) => data::build::run(&arguments),
+        Command::Data(DataCommand::Graph(arguments)) => data::graph::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),

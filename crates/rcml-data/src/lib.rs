@@ -39,7 +39,7 @@ mod stats;
 pub use self::image::{ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, ResizeMode};
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
 pub use error::{Error, Problem, Result};
-pub use graph::RelationGraph;
+pub use graph::{GraphBuilder, GraphCounts, RelationGraph};
 pub use item::Item;
 pub use leakage::{TrainingRecord, check_leakage};
 pub use prefetch::Prefetch;
