@@ -5,6 +5,7 @@
 
 mod csv;
 mod edges;
+mod embeddings;
 mod features;
 mod info;
 mod items;
@@ -22,6 +23,7 @@ mod tests;
 
 use std::path::Path;
 
+pub(crate) use self::embeddings::read as read_embeddings;
 pub(crate) use self::features::read as read_features;
 pub(crate) use self::nearest::hint;
 pub(crate) use self::write::write;
