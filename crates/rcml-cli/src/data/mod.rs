@@ -3,4 +3,5 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod graph;
+pub(crate) mod split;
 pub(crate) mod stats;
