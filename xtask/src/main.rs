@@ -9,6 +9,7 @@ mod ci;
 mod command;
 mod data;
 mod failure;
+mod fuzz;
 mod package;
 mod plan;
 mod program;
@@ -42,6 +43,8 @@ enum Command {
     Test(test::TestArgs),
     /// Run every check that a change must pass, cheapest first
     Ci(ci::CiArgs),
+    /// Give the readers inputs that nobody would write
+    Fuzz(fuzz::FuzzArgs),
     /// Check licences, bans and sources of all dependencies with cargo-deny
     Audit(audit::AuditArgs),
     /// Check that every crate can be published, and that one can be used alone
@@ -70,6 +73,7 @@ fn run(command: Command) -> Result<()> {
         Command::Data(args) => data::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Audit(args) => audit::run(&args),
         Command::Package(args) => package::run(&args),
     }
