@@ -47,6 +47,10 @@ pub(crate) enum DataCommand {
     Build(crate::data::build::BuildArguments),
     /// Write a dataset in another format
     Convert(crate::data::convert::ConvertArguments),
+    /// Write the graph of a folder to a file that is mapped, not read
+    Graph(crate::data::graph::GraphArguments),
+    /// Split a folder and write the splits to a file
+    Split(crate::data::split::SplitArguments),
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ fn main() -> ExitCode {
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),
         Command::Data(DataCommand::Build(arguments)) => data::build::run(&arguments),
         Command::Data(DataCommand::Convert(arguments)) => data::convert::run(&arguments),
+        Command::Data(DataCommand::Graph(arguments)) => data::graph::run(&arguments),
+        Command::Data(DataCommand::Split(arguments)) => data::split::run(&arguments),
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),

@@ -168,3 +168,20 @@ fn wrong_arguments_are_named() {
         assert!(told.contains(words), "{arguments:?}: {told}");
     }
 }
+
+#[test]
+fn a_graph_is_built_checked_and_found_damaged() {
+    let folder = folder(ITEMS, RELATIONS, EDGES);
+    let graph = folder.join("g.rgraph");
+    let said = rcml(["data", "graph", folder.path(), "--out", &graph, "--memory", "1"]).done();
+    assert!(said.contains("2 items, 1 relations, 1 pairs of 1 edges"), "{said}");
+    let said = rcml(["data", "check", &graph]).done();
+    assert!(said.contains("no problems in 2 items, 1 relations, 1 pairs"), "{said}");
+    let mut bytes = folder.read_bytes("g.rgraph");
+    bytes[200] ^= 1;
+    folder.write("g.rgraph", &bytes);
+    let said = rcml(["data", "check", &graph]).refused("a damaged graph");
+    assert!(said.contains("g.rgraph: is damaged: the checksum of its blocks"), "{said}");
+    rcml(["data", "graph", folder.path(), "--out", &folder.join("g.bin")]).refused("another ending");
+    rcml(["data", "check", &folder.join("none.rgraph")]).refused("no file");
+}

@@ -1,107 +1,192 @@
 //! Who is related to whom, and how.
 
+mod build;
+mod column;
+mod encode;
+mod file;
+mod folder;
+mod layout;
+mod open;
+mod record;
+mod sort;
+mod verify;
+
 use rayon::prelude::*;
 
-use crate::{Edge, Relation};
+pub use self::build::{GraphBuilder, GraphCounts};
+use self::column::Column;
+use self::encode::{Encoded, Encoder, RelationEntry, Sink};
+use self::record::{RELATED, Record, sources, targets};
+use crate::{Edge, Relation, Result};
 
-/// The edges of a dataset as compressed sparse rows per relation, in both directions.
+/// The edges of a dataset, found from both ends; in memory, or in a mapped `.rgraph` file that may be larger than memory.
 ///
-/// Symmetric relations are closed: an edge written once is found from both ends. Duplicate edges count once. Rows are
-/// sorted, so membership is a binary search. Memory grows with the edges, not with items x relations. An edge from an
-/// item to itself, and one that names an item or a relation that does not exist, is left out.
+/// Symmetric relations are closed: an edge written once is found from both ends. Duplicate edges count once, with the
+/// largest of their weights. Lists are sorted, so membership is a binary search. Memory grows with the edges, not with
+/// items x relations. An edge from an item to itself, and one that names an item or a relation that does not exist, is
+/// left out.
 ///
-/// A question about an item or a relation that does not exist is answered as if it had no edges.
+/// All lists of an item lie side by side, so that a question about it touches one place of memory (docs/rgraph.md).
+///
+/// A question about an item or a relation that does not exist is answered as if it had no edges. So is one that a
+/// damaged file has no sensible answer to: [`RelationGraph::verify`] finds damage.
 #[derive(Debug, Clone, Default)]
 pub struct RelationGraph {
     items: usize,
-    forward: Vec<Rows>,
-    /// `None` for a symmetric relation, whose `forward` serves both directions.
-    backward: Vec<Option<Rows>>,
-    related: Rows,
+    weighted: bool,
+    /// Number of the names of items and relations; 0 = unknown.
+    names: u64,
+    relations: Vec<RelationEntry>,
+    /// Where the block of each item begins, in words, and where the last one ends.
+    offsets: Column<u64>,
+    blocks: Column<u32>,
+    /// Items with targets, ascending, relation after relation.
+    anchors: Column<u32>,
 }
 
-/// Sparse rows of sorted columns; only rows that are not empty are stored.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Rows {
-    rows: Vec<u32>,
-    /// One more than rows: the columns of `rows[i]` are `columns[offsets[i]..offsets[i + 1]]`.
-    offsets: Vec<usize>,
-    columns: Vec<u32>,
+/// The parts of an item's block.
+#[derive(Clone, Copy, Default)]
+struct Block<'a> {
+    lists: &'a [u32],
+    ends: &'a [u32],
+    neighbours: &'a [u32],
 }
 
-impl Rows {
-    fn new(mut pairs: Vec<(u32, u32)>) -> Self {
-        pairs.par_sort_unstable();
-        pairs.dedup();
-        let mut rows = Self { columns: pairs.iter().map(|&(_, column)| column).collect(), ..Self::default() };
-        for (position, &(row, _)) in pairs.iter().enumerate() {
-            if rows.rows.last() != Some(&row) {
-                rows.rows.push(row);
-                rows.offsets.push(position);
-            }
-        }
-        rows.offsets.push(pairs.len());
-        rows
+impl<'a> Block<'a> {
+    /// Empty where the words are no block: whoever opens a file does not read all of it first.
+    fn of(words: &'a [u32]) -> Self {
+        let parts = || {
+            let (&count, rest) = words.split_first()?;
+            let (lists, rest) = rest.split_at_checked(count as usize)?;
+            let (ends, neighbours) = rest.split_at_checked(count as usize)?;
+            Some(Self { lists, ends, neighbours })
+        };
+        parts().unwrap_or_default()
     }
 
-    fn row(&self, row: u32) -> &[u32] {
-        match self.rows.binary_search(&row) {
-            Ok(i) => &self.columns[self.offsets[i]..self.offsets[i + 1]],
-            Err(_) => &[],
+    /// Where the neighbours of the i-th list lie.
+    fn range(&self, i: usize) -> std::ops::Range<usize> {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
+        start..self.ends[i] as usize
+    }
+
+    fn neighbours(&self, i: usize) -> &'a [u32] {
+        self.neighbours.get(self.range(i)).unwrap_or_default()
+    }
+
+    fn list(&self, list: u32) -> &'a [u32] {
+        self.lists.binary_search(&list).map_or(&[], |i| self.neighbours(i))
+    }
+
+    fn related(&self) -> &'a [u32] {
+        match self.lists {
+            [] => &[],
+            // A single list is the union already.
+            [_] => self.neighbours(0),
+            _ => self.list(RELATED),
         }
     }
 
-    fn pairs(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
-        let row = |(i, &row): (usize, &u32)| (row, &self.columns[self.offsets[i]..self.offsets[i + 1]]);
-        self.rows.iter().enumerate().map(row).flat_map(|(row, columns)| columns.iter().map(move |&c| (row, c)))
+    /// Weights of a relation's list, where there are any: they follow the neighbours.
+    fn weights(&self, list: u32) -> Option<&'a [f32]> {
+        let i = self.lists.binary_search(&list).ok()?;
+        let start = *self.ends.last()? as usize;
+        let weights = self.neighbours.get(start..)?.get(self.range(i))?;
+        Some(bytemuck::cast_slice(weights))
     }
 }
 
 impl RelationGraph {
     /// Builds the graph over `items` items from edges (of one split, say).
     pub fn new<'a>(items: usize, relations: &[Relation], edges: impl IntoIterator<Item = &'a Edge>) -> Self {
-        let mut pairs = vec![Vec::new(); relations.len()];
+        let symmetric: Vec<bool> = relations.iter().map(|r| r.symmetric).collect();
+        let mut records = Vec::new();
+        let mut weighted = false;
         for edge in edges {
             let exists = (edge.source as usize) < items && (edge.target as usize) < items;
-            if let Some(pairs) = pairs.get_mut(edge.relation as usize)
+            if let Some(&symmetric) = symmetric.get(edge.relation as usize)
                 && exists
                 && edge.source != edge.target
             {
-                pairs.push((edge.source, edge.target));
+                let weight = if edge.weight.is_finite() { edge.weight.max(0.0) } else { 0.0 };
+                weighted |= weight != 1.0;
+                let of_edge = Record::of_edge(edge.relation, symmetric, edge.source, edge.target, weight);
+                records.extend(of_edge.map(Record::pack));
             }
         }
-        let symmetric: Vec<bool> = relations.iter().map(|r| r.symmetric).collect();
-        Self::from_pairs(items, &symmetric, pairs)
+        records.par_sort_unstable();
+        Self::from_records(items, &symmetric, weighted, records.into_iter().map(Record::unpack))
     }
 
-    fn from_pairs(items: usize, symmetric: &[bool], pairs: Vec<Vec<(u32, u32)>>) -> Self {
-        let swapped = |pairs: &[(u32, u32)]| pairs.iter().map(|&(a, b)| (b, a)).collect::<Vec<_>>();
-        let mut any: Vec<(u32, u32)> = pairs.iter().flatten().copied().collect();
-        any.extend(swapped(&any));
-        let (forward, backward) = pairs
-            .into_par_iter()
-            .zip(symmetric)
-            .map(|(mut pairs, &symmetric)| {
-                let back = swapped(&pairs);
-                if symmetric {
-                    pairs.extend(back);
-                    (Rows::new(pairs), None)
-                } else {
-                    (Rows::new(pairs), Some(Rows::new(back)))
-                }
-            })
-            .unzip();
-        Self { items, forward, backward, related: Rows::new(any) }
+    /// From records in ascending order.
+    fn from_records(items: usize, symmetric: &[bool], weighted: bool, records: impl Iterator<Item = Record>) -> Self {
+        let mut encoder = Encoder::new(items, symmetric, weighted, Memory::default());
+        let done = records.map(|record| encoder.push(record)).find(Result::is_err).unwrap_or(Ok(()));
+        let Ok(Encoded { sink, relations, offsets }) = done.and_then(|()| encoder.finish(items)) else {
+            // Only an item of 2^32 neighbours fails, for which 64 GiB of records would have had to fit into memory.
+            return Self { items, ..Self::default() };
+        };
+        let Memory { blocks, mut anchors } = sink;
+        anchors.par_sort_unstable();
+        let anchors = anchors.into_iter().map(|anchor| anchor as u32).collect();
+        Self {
+            items,
+            weighted,
+            names: 0,
+            relations,
+            offsets: Column::Owned(offsets),
+            blocks: Column::Owned(blocks),
+            anchors: Column::Owned(anchors),
+        }
     }
 
-    /// The part of the graph between items for which `keep` holds. Items keep their numbers.
+    /// The part of the graph between items for which `keep` holds, in memory unless it is all of it. Items keep their
+    /// numbers.
     pub(crate) fn among(self, keep: impl Fn(u32) -> bool) -> Self {
-        if self.related.rows.iter().all(|&item| keep(item)) {
+        let linked = |&item: &u32| !self.related_items(item).is_empty();
+        if self.item_numbers().filter(linked).all(&keep) {
             return self;
         }
-        let symmetric: Vec<bool> = self.backward.iter().map(Option::is_none).collect();
-        let kept = |rows: &Rows| rows.pairs().filter(|&(a, b)| keep(a) && keep(b)).collect();
-        Self::from_pairs(self.items, &symmetric, self.forward.iter().map(kept).collect())
+        let symmetric: Vec<bool> = self.relations.iter().map(|entry| entry.symmetric).collect();
+        let kept = self.records().filter(|record| keep(record.item) && keep(record.neighbour));
+        Self::from_records(self.items, &symmetric, self.weighted, kept)
+    }
+
+    fn item_numbers(&self) -> impl Iterator<Item = u32> + use<> {
+        (0..self.items as u64).map(|item| item as u32)
+    }
+
+    /// All entries of all lists of relations, ascending.
+    fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        self.item_numbers().flat_map(move |item| {
+            let block = self.block(item);
+            let lists = block.lists.iter().copied().enumerate().filter(|&(_, list)| list != RELATED);
+            lists.flat_map(move |(i, list)| {
+                let weights = if self.weighted { block.weights(list) } else { None };
+                let weight = move |k: usize| weights.and_then(|w| w.get(k).copied()).unwrap_or(1.0);
+                let neighbours = block.neighbours(i).iter().copied().enumerate();
+                neighbours.map(move |(k, neighbour)| Record { item, list, neighbour, weight: weight(k) })
+            })
+        })
+    }
+
+    fn block(&self, item: u32) -> Block<'_> {
+        let offsets = &*self.offsets;
+        let words = || {
+            let (start, end) = (*offsets.get(item as usize)?, *offsets.get(item as usize + 1)?);
+            self.blocks.get(start as usize..end as usize)
+        };
+        Block::of(words().unwrap_or_default())
+    }
+
+    /// The list that holds the items which point at an item.
+    fn sources_list(&self, relation: u32) -> Option<u32> {
+        let entry = self.relations.get(relation as usize)?;
+        Some(if entry.symmetric { targets(relation) } else { sources(relation) })
+    }
+
+    fn targets_list(&self, relation: u32) -> Option<u32> {
+        ((relation as usize) < self.relations.len()).then(|| targets(relation))
     }
 
     /// Number of items.
@@ -111,31 +196,50 @@ impl RelationGraph {
 
     /// Number of relations.
     pub fn relations(&self) -> usize {
-        self.forward.len()
+        self.relations.len()
+    }
+
+    /// Whether a relation is symmetric.
+    pub fn symmetric(&self, relation: u32) -> bool {
+        self.relations.get(relation as usize).is_some_and(|entry| entry.symmetric)
+    }
+
+    /// Whether any edge has a weight other than 1.
+    pub fn weighted(&self) -> bool {
+        self.weighted
     }
 
     /// Number of (source, target) pairs of a relation, after closing symmetric ones.
     pub fn pairs(&self, relation: u32) -> usize {
-        self.forward.get(relation as usize).map_or(0, |rows| rows.columns.len())
+        self.relations.get(relation as usize).map_or(0, |entry| entry.pairs as usize)
     }
 
     /// Items that `source` points at under `relation`, ascending.
     pub fn targets(&self, relation: u32, source: u32) -> &[u32] {
-        self.forward.get(relation as usize).map_or(&[], |rows| rows.row(source))
+        self.targets_list(relation).map_or(&[], |list| self.block(source).list(list))
+    }
+
+    /// Weights of the edges to [`targets`](Self::targets), in the same order; `None` where there are no such edges, or all
+    /// edges of the graph have the weight 1.
+    pub fn weights(&self, relation: u32, source: u32) -> Option<&[f32]> {
+        if !self.weighted {
+            return None;
+        }
+        self.block(source).weights(self.targets_list(relation)?)
     }
 
     /// Items that point at `target` under `relation`, ascending.
     pub fn sources(&self, relation: u32, target: u32) -> &[u32] {
-        match self.backward.get(relation as usize) {
-            Some(Some(rows)) => rows.row(target),
-            Some(None) => self.targets(relation, target),
-            None => &[],
-        }
+        self.sources_list(relation).map_or(&[], |list| self.block(target).list(list))
     }
 
     /// Items with at least one target under `relation`, ascending.
     pub fn anchors(&self, relation: u32) -> &[u32] {
-        self.forward.get(relation as usize).map_or(&[], |rows| &rows.rows)
+        let range = |entry: &RelationEntry| {
+            let end = entry.first_anchor.checked_add(entry.anchors)?;
+            self.anchors.get(entry.first_anchor as usize..end as usize)
+        };
+        self.relations.get(relation as usize).and_then(range).unwrap_or_default()
     }
 
     /// Whether `relation` holds from `source` to `target`.
@@ -145,7 +249,7 @@ impl RelationGraph {
 
     /// Items linked with `item` under any relation in either direction, ascending, without `item` itself.
     pub fn related_items(&self, item: u32) -> &[u32] {
-        self.related.row(item)
+        self.block(item).related()
     }
 
     /// Whether two items are linked under any relation in either direction.
@@ -154,82 +258,27 @@ impl RelationGraph {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
+/// Blocks and anchors in memory.
+#[derive(Default)]
+struct Memory {
+    blocks: Vec<u32>,
+    /// Relation and item, packed, so that they sort.
+    anchors: Vec<u64>,
+}
 
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const ITEMS: u32 = 12;
-
-    fn relations() -> Vec<Relation> {
-        vec![
-            Relation::new("directed", "points at"),
-            Relation::new("symmetric", "goes with").symmetric(true),
-            Relation::new("empty", "never holds"),
-        ]
+impl Sink for Memory {
+    fn block(&mut self, words: &[u32]) -> Result<()> {
+        self.blocks.extend_from_slice(words);
+        Ok(())
     }
 
-    fn edges() -> impl Strategy<Value = Vec<Edge>> {
-        // One relation and one item too many, so that edges to nowhere occur.
-        prop::collection::vec((0u32..4, 0..ITEMS + 1, 0..ITEMS + 1), 0..60)
-            .prop_map(|edges| edges.into_iter().map(|(r, s, t)| Edge::new(r, s, t)).collect())
-    }
-
-    fn naive(edges: &[Edge]) -> BTreeSet<(u32, u32, u32)> {
-        let good =
-            edges.iter().filter(|e| e.relation < 3 && e.source < ITEMS && e.target < ITEMS && e.source != e.target);
-        let mut set: BTreeSet<_> = good.map(|e| (e.relation, e.source, e.target)).collect();
-        let back: Vec<_> = set.iter().filter(|e| e.0 == 1).map(|&(r, s, t)| (r, t, s)).collect();
-        set.extend(back);
-        set
-    }
-
-    fn assert_model(graph: &RelationGraph, model: &BTreeSet<(u32, u32, u32)>) {
-        for r in 0..4 {
-            assert_eq!(graph.pairs(r), model.iter().filter(|e| e.0 == r).count());
-            let anchors: BTreeSet<u32> = model.iter().filter(|e| e.0 == r).map(|e| e.1).collect();
-            assert!(graph.anchors(r).iter().eq(&anchors));
-            for a in 0..ITEMS + 1 {
-                let targets: Vec<u32> = model.iter().filter(|e| e.0 == r && e.1 == a).map(|e| e.2).collect();
-                let sources: Vec<u32> = model.iter().filter(|e| e.0 == r && e.2 == a).map(|e| e.1).collect();
-                assert_eq!(graph.targets(r, a), targets);
-                assert_eq!(graph.sources(r, a), sources);
-                for b in 0..ITEMS + 1 {
-                    assert_eq!(graph.contains(r, a, b), model.contains(&(r, a, b)));
-                }
-            }
-        }
-        for a in 0..ITEMS + 1 {
-            let related: BTreeSet<u32> =
-                model.iter().filter_map(|&(_, s, t)| (s == a).then_some(t).or((t == a).then_some(s))).collect();
-            assert!(graph.related_items(a).iter().eq(&related));
-            assert!((0..ITEMS).all(|b| graph.related(a, b) == related.contains(&b)));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn agrees_with_a_set_of_triples(edges in edges()) {
-            let graph = RelationGraph::new(ITEMS as usize, &relations(), &edges);
-            prop_assert_eq!((graph.items(), graph.relations()), (ITEMS as usize, 3));
-            assert_model(&graph, &naive(&edges));
-        }
-
-        #[test]
-        fn a_part_of_the_graph_agrees_with_the_part_of_the_set(edges in edges(), keep in prop::collection::vec(any::<bool>(), ITEMS as usize)) {
-            let graph = RelationGraph::new(ITEMS as usize, &relations(), &edges).among(|i| keep[i as usize]);
-            let mut model = naive(&edges);
-            model.retain(|e| keep[e.1 as usize] && keep[e.2 as usize]);
-            assert_model(&graph, &model);
-        }
-    }
-
-    #[test]
-    fn an_empty_graph_answers() {
-        assert_model(&RelationGraph::new(ITEMS as usize, &relations(), []), &BTreeSet::new());
-        assert_eq!(RelationGraph::default().related_items(3), &[] as &[u32]);
+    fn anchor(&mut self, relation: u32, item: u32) -> Result<()> {
+        self.anchors.push(u64::from(relation) << 32 | u64::from(item));
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod damage;
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,7 @@ struct Readme;
 
 pub mod build;
 mod dataset;
+mod duplicates;
 mod error;
 pub mod format;
 mod graph;
@@ -40,13 +41,14 @@ pub use self::image::{
     ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeMode, Transparency,
 };
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
+pub use duplicates::Duplicates;
 pub use error::{Error, Problem, Result};
 pub use format::Format;
-pub use graph::RelationGraph;
+pub use graph::{GraphBuilder, GraphCounts, RelationGraph};
 pub use item::Item;
 pub use leakage::{TrainingRecord, check_leakage};
 pub use prefetch::Prefetch;
 pub use relation::{Edge, Relation, Role};
-pub use sampler::{BatchRelation, RelationBatch, RelationSampler, SamplerConfig};
+pub use sampler::{BatchRelation, Embeddings, RelationBatch, RelationSampler, SamplerConfig};
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
 pub use stats::{DatasetStats, Degree, RelationStats};

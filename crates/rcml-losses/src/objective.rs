@@ -98,7 +98,11 @@ impl Objective {
         if pairs.positions.is_empty() {
             return None;
         }
-        let logits = x.anchors.clone().matmul(y.candidates.clone().swap_dims(1, 2)) * scale.clone().unsqueeze::<3>();
+        let mut logits =
+            x.anchors.clone().matmul(y.candidates.clone().swap_dims(1, 2)) * scale.clone().unsqueeze::<3>();
+        if !targets.correction().is_empty() {
+            logits = logits - Tensor::<1>::from_floats(targets.correction(), &scale.device()).unsqueeze::<3>();
+        }
         let value = info_nce(logits, &pairs, self.config.denominator)?;
         Some(Term { name: format!("{kind}/{}>{}", x.name, y.name), weight, value })
     }
@@ -181,6 +185,31 @@ mod tests {
         let inter_only = ObjectiveConfig { intra: 0.0, fused: 0.0, ..ObjectiveConfig::default() };
         assert_eq!(names(inter_only).len(), 2);
         assert_eq!(names(ObjectiveConfig::default()).last(), Some(&("related/fused>fused".into(), 1.0)));
+    }
+
+    /// With the log of a chance q taken off each logit, the softmax is over exp(logit) / q.
+    #[test]
+    fn a_correction_divides_by_the_chance_of_a_candidate() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            let targets = PairTargets::new(3, &[vec![anchor(0, &[1])]]);
+            let modality = ConditionedModality {
+                name: "x".into(),
+                anchors: Tensor::from_floats([[[1.0, 0.0]]], &device),
+                candidates: Tensor::from_floats([[[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]]], &device),
+                present: vec![],
+            };
+            let scale = Tensor::from_floats([2.0], &device);
+            let config = ObjectiveConfig { intra: 1.0, fused: 0.0, ..ObjectiveConfig::default() };
+            let value = |targets: &PairTargets| {
+                let terms = Objective::new(config.clone()).related(std::slice::from_ref(&modality), targets, &scale);
+                Objective::sum(&terms).unwrap().into_scalar::<f32>()
+            };
+            let (positive, negative) = ((2.0f32 * 0.6).exp() / 0.5, (2.0f32 * 0.8).exp() / 0.1);
+            let expected = -(positive / (positive + negative)).ln();
+            let corrected = targets.clone().with_correction([0.9f32, 0.5, 0.1].map(f32::ln).to_vec());
+            assert!((value(&corrected) - expected).abs() < 1e-5, "{name}");
+            assert!((value(&targets) - expected).abs() > 0.1, "{name}");
+        }
     }
 
     /// The values of an item that lacks a modality must not reach the loss.

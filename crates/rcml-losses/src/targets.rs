@@ -40,6 +40,8 @@ pub struct PairTargets {
     positives: Vec<(u32, u32, u32)>,
     /// `[U, A, B]`, 1 where the candidate is a negative.
     negatives: Vec<f32>,
+    /// Taken off each candidate's logit, `[B]`; empty = nothing.
+    correction: Vec<f32>,
 }
 
 /// Targets with a weight for every positive, after modalities that are missing have been taken out.
@@ -69,6 +71,7 @@ impl PairTargets {
             rows: vec![0; relations.len() * anchors],
             positives: Vec::new(),
             negatives: vec![0.0; relations.len() * anchors * candidates],
+            correction: Vec::new(),
         };
         for (u, list) in relations.iter().enumerate() {
             for (a, anchor) in list.iter().enumerate() {
@@ -91,6 +94,27 @@ impl PairTargets {
         let anchors =
             own.iter().map(|row| AnchorRow { row: *row, positives: std::slice::from_ref(row), excluded: &[] });
         Self::new(rows, &[anchors.collect()])
+    }
+
+    /// Takes a number off the logit of each candidate, `[B]`: log q corrects for candidates that are drawn with chance q each,
+    /// which the softmax over a sample else learns along with the similarity (Bengio and Senecal 2008; Yi et al. 2019). Empty
+    /// = nothing.
+    ///
+    /// # Panics
+    /// If there are numbers, but not one for each candidate.
+    pub fn with_correction(self, correction: Vec<f32>) -> Self {
+        assert!(
+            correction.is_empty() || correction.len() == self.candidates,
+            "{} corrections of {} candidates",
+            correction.len(),
+            self.candidates
+        );
+        Self { correction, ..self }
+    }
+
+    /// What is taken off each candidate's logit, `[B]`; empty = nothing.
+    pub fn correction(&self) -> &[f32] {
+        &self.correction
     }
 
     /// U, A, B.

@@ -185,7 +185,6 @@ impl RunConfig {
             ("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999),
             ("optimizer.epsilon", optimizer.epsilon, 0.0, 1.0),
             ("optimizer.clip_norm", optimizer.clip_norm, 0.0, f64::MAX),
-            ("sampler.relation_power", self.sampler.relation_power, 0.0, f64::MAX),
         ] {
             if !(low..=high).contains(&value) {
                 let range = if high == f64::MAX { format!("at least {low}") } else { format!("from {low} to {high}") };
@@ -195,6 +194,8 @@ impl RunConfig {
         if self.tokenizer.vocabulary < 16 {
             return fail(format!("tokenizer.vocabulary: expected at least 16, found {}", self.tokenizer.vocabulary));
         }
+        self.sampler.validate()?;
+        self.split.validate()?;
         self.objective.validate().or_else(|message| fail(format!("objective.{message}")))?;
         self.model.validate().or_else(|message| fail(format!("model.{message}")))
     }

@@ -92,7 +92,7 @@ impl RunData {
 
         let graph =
             RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
-        let sampler = RelationSampler::new(config.sampler.clone(), config.seed, train, &dataset.relations, graph)?;
+        let sampler = RelationSampler::for_dataset(config.sampler.clone(), config.seed, train, &dataset, graph)?;
         let same_text = same_text(&dataset);
         let same_item = tokenizer.encode(&[&config.model.same_item], config.model.text.max_tokens)?;
         Ok(Self {
@@ -175,7 +175,7 @@ impl RunData {
             });
             relations.push(anchors.collect());
         }
-        PairTargets::new(batch.items.len(), &relations)
+        PairTargets::new(batch.items.len(), &relations).with_correction(batch.logit_correction.clone())
     }
 
     /// Each row's positive is its own counterpart; items with the same text take no part, nor known relatives unless wanted.
@@ -202,7 +202,7 @@ impl RunData {
             positives: std::slice::from_ref(row),
             excluded,
         });
-        PairTargets::new(rows.len(), &[anchors.collect()])
+        PairTargets::new(rows.len(), &[anchors.collect()]).with_correction(batch.logit_correction.clone())
     }
 }
 

@@ -1,10 +1,11 @@
 //! `rcml data check`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rcml_data::Dataset;
+use rcml_data::{Dataset, RelationGraph};
 
+use super::graph::is_graph;
 use crate::failure::{Failure, Result};
 use crate::output::print;
 
@@ -12,13 +13,17 @@ use crate::output::print;
 #[command(after_help = "Example:
   rcml data check my-folder
 
-Prints one line for each problem, with file and line, and exits with 2 if there are any. Pictures are decoded too.")]
+Prints one line for each problem, with file and line, and exits with 2 if there are any. Pictures are decoded too. Of a
+.rgraph file, every checksum and every list is checked.")]
 pub(crate) struct CheckArguments {
-    /// Folder with items.jsonl, relations.jsonl and edges.jsonl (or .csv, .jsonl.zst)
+    /// Folder with items.jsonl, relations.jsonl and edges.jsonl (or .csv, .jsonl.zst), or a .rgraph file
     dir: PathBuf,
 }
 
 pub(crate) fn run(arguments: &CheckArguments) -> Result<()> {
+    if is_graph(&arguments.dir) && !arguments.dir.is_dir() {
+        return check_graph(&arguments.dir);
+    }
     let problems = Dataset::check(&arguments.dir)?;
     if problems.is_empty() {
         let dataset = Dataset::open(&arguments.dir)?;
@@ -33,4 +38,19 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<()> {
     lines.push_str(&format!("{}: {} problem{s}", arguments.dir.display(), problems.len()));
     print(&lines)?;
     Err(Failure::Reported)
+}
+
+fn check_graph(path: &Path) -> Result<()> {
+    match RelationGraph::verify(path) {
+        Ok(graph) => {
+            let (items, relations) = (graph.items(), graph.relations());
+            let pairs: usize = (0..relations as u32).map(|relation| graph.pairs(relation)).sum();
+            print(&format!("{}: no problems in {items} items, {relations} relations, {pairs} pairs", path.display()))
+        }
+        Err(error) if !error.list().is_empty() => {
+            print(&format!("{error}\n{}: 1 problem", path.display()))?;
+            Err(Failure::Reported)
+        }
+        Err(error) => Err(error.into()),
+    }
 }

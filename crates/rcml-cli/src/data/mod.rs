@@ -3,4 +3,6 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod convert;
+pub(crate) mod graph;
+pub(crate) mod split;
 pub(crate) mod stats;

@@ -42,11 +42,15 @@ pub(crate) fn read(dataset: &Dataset, modality: &str) -> Result<FeatureArray> {
             format!("[modalities.{modality}]: file: {message}"),
         )])
     })?;
-    let path = dataset.root.join(&info.file);
-    let wrong = |message: String| Error::problems(vec![Problem::of(&path, message)]);
-    let mut file = BufReader::new(File::open(&path).map_err(|e| Error::io(&path, e))?);
-    let layout = layout(&mut file, &path, info).map_err(wrong)?;
-    let values = values(file, &path, &layout).map_err(wrong)?;
+    read_array(&dataset.root.join(&info.file), info)
+}
+
+/// Reads an array file, wherever it is.
+pub(crate) fn read_array(path: &Path, info: &ModalityInfo) -> Result<FeatureArray> {
+    let wrong = |message: String| Error::problems(vec![Problem::of(path, message)]);
+    let mut file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
+    let layout = layout(&mut file, path, info).map_err(wrong)?;
+    let values = values(file, path, &layout).map_err(wrong)?;
     if let Some(at) = values.iter().position(|value| !value.is_finite()) {
         let row = at / (values.len() / layout.shape[0]).max(1);
         return Err(wrong(format!("row {row} holds {}: expected finite numbers", values[at])));

@@ -5,6 +5,7 @@
 
 mod csv;
 mod edges;
+mod embeddings;
 mod features;
 mod imagefolder;
 mod info;
@@ -32,6 +33,7 @@ mod tests;
 
 use std::path::Path;
 
+pub(crate) use self::embeddings::read as read_embeddings;
 pub(crate) use self::features::read as read_features;
 pub use self::kind::Format;
 use self::layout::Layout;

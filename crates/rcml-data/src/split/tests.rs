@@ -104,7 +104,7 @@ fn a_marked_relation_is_unseen() {
         let unseen: Vec<_> = splits.edges.iter().zip(&data.edges).filter(|(_, e)| e.relation == 2).collect();
         assert!(unseen.iter().all(|(split, e)| match strategy {
             SplitStrategy::Edges => **split == Some(Split::Test),
-            SplitStrategy::Items => {
+            _ => {
                 let both = [e.source, e.target].iter().all(|&i| splits.items[i as usize] == Split::Test);
                 **split == both.then_some(Split::Test)
             }
