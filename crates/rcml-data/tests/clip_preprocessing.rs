@@ -23,7 +23,7 @@ fn pixels_are_those_of_the_clip_image_processor() {
     let batch = store.batch(&all).unwrap();
     let mut lines = Vec::new();
     let mut worst = 0.0f64;
-    let plane = 224 * 224;
+    let plane = 224usize * 224;
     let kept = plane.div_ceil(13);
     for ((name, ours), theirs) in names.iter().zip(batch.pixels.chunks(3 * plane)).zip(expected.chunks(3 * kept)) {
         let ours: Vec<f32> = ours.chunks(plane).flat_map(|plane| plane.iter().step_by(13).copied()).collect();

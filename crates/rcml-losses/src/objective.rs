@@ -197,6 +197,7 @@ mod tests {
                 anchors: Tensor::from_floats([[[1.0, 0.0]]], &device),
                 candidates: Tensor::from_floats([[[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]]], &device),
                 present: vec![],
+                confidence: None,
             };
             let scale = Tensor::from_floats([2.0], &device);
             let config = ObjectiveConfig { intra: 1.0, fused: 0.0, ..ObjectiveConfig::default() };
