@@ -36,7 +36,7 @@ mod sampler;
 mod split;
 mod stats;
 
-pub use self::image::{ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, ResizeMode};
+pub use self::image::{ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, ResizeFilter, ResizeMode};
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
 pub use error::{Error, Problem, Result};
 pub use graph::RelationGraph;
