@@ -17,6 +17,7 @@ mod smoke;
 mod steps;
 mod test;
 mod train;
+mod weights;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ enum Command {
     Train(train::TrainArgs),
     /// Build a data set under datasets/NAME/built
     Data(data::DataArgs),
+    /// Fetch the weights of a pretrained encoder into weights/NAME
+    Weights(weights::WeightsArgs),
     /// Run all tests on the default features
     Test(test::TestArgs),
     /// Run every check that a change must pass, cheapest first
@@ -68,6 +71,7 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Data(args) => data::run(&args),
+        Command::Weights(args) => weights::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Audit(args) => audit::run(&args),
