@@ -17,6 +17,7 @@
 
 mod error;
 mod features;
+pub mod pretrained;
 mod stem;
 mod text;
 mod tokenizer;

@@ -1,0 +1,142 @@
+//! A transformer block as the pretrained families arrange it.
+
+use burn::module::{Module, Param};
+use burn::nn::Linear;
+use burn::tensor::{Bool, Tensor, activation};
+use rcml_kernels::attention;
+
+use super::layer::{Activation, Norm};
+use super::weights::Weights;
+use crate::Result;
+use crate::transformer::linear;
+
+/// The sizes that the blocks of one encoder share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct BlockShape {
+    pub(crate) width: usize,
+    pub(crate) heads: usize,
+    pub(crate) hidden: usize,
+    pub(crate) activation: Activation,
+    pub(crate) epsilon: f64,
+}
+
+/// Where a family keeps the parts of a block; every name stands behind the block's own.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BlockNames {
+    pub(crate) query: &'static str,
+    pub(crate) key: &'static str,
+    pub(crate) value: &'static str,
+    pub(crate) output: &'static str,
+    pub(crate) attention_norm: &'static str,
+    pub(crate) up: &'static str,
+    pub(crate) down: &'static str,
+    pub(crate) mlp_norm: &'static str,
+    /// Scales of the two residual branches (DINOv2).
+    pub(crate) scales: Option<[&'static str; 2]>,
+}
+
+/// Who may look at whom.
+#[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "one per forward pass")]
+pub(crate) enum Sight {
+    /// Everybody at everybody.
+    Full,
+    /// Nobody at padding: `[N, T]`, about -1e9 there.
+    Padded(Tensor<2>),
+    /// Nobody at what comes later.
+    Causal,
+}
+
+/// Self-attention and a feed-forward layer, each with a residual.
+#[derive(Module, Debug)]
+pub(crate) struct Block {
+    attention_norm: Norm,
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    mlp_norm: Norm,
+    up: Linear,
+    down: Linear,
+    attention_scale: Option<Param<Tensor<1>>>,
+    mlp_scale: Option<Param<Tensor<1>>>,
+    heads: usize,
+    #[module(skip)]
+    activation: Activation,
+    /// Norms come before the branches (all but BERT), or after the sums.
+    norm_first: bool,
+}
+
+impl Block {
+    /// Reads the block `name`.
+    pub(crate) fn read(
+        weights: &mut Weights,
+        name: &str,
+        names: &BlockNames,
+        shape: &BlockShape,
+        norm_first: bool,
+    ) -> Result<Self> {
+        let (width, hidden) = (shape.width, shape.hidden);
+        let path = |part: &str| format!("{name}.{part}");
+        let scale = |weights: &mut Weights, which: usize| -> Result<Option<Param<Tensor<1>>>> {
+            let Some(scales) = names.scales else { return Ok(None) };
+            Ok(Some(Param::from_tensor(weights.tensor(&path(scales[which]), [width])?)))
+        };
+        Ok(Self {
+            attention_norm: weights.norm(&path(names.attention_norm), width, shape.epsilon)?,
+            query: weights.linear(&path(names.query), width, width)?,
+            key: weights.linear(&path(names.key), width, width)?,
+            value: weights.linear(&path(names.value), width, width)?,
+            output: weights.linear(&path(names.output), width, width)?,
+            mlp_norm: weights.norm(&path(names.mlp_norm), width, shape.epsilon)?,
+            up: weights.linear(&path(names.up), width, hidden)?,
+            down: weights.linear(&path(names.down), hidden, width)?,
+            attention_scale: scale(weights, 0)?,
+            mlp_scale: scale(weights, 1)?,
+            heads: shape.heads,
+            activation: shape.activation,
+            norm_first,
+        })
+    }
+
+    /// # Shapes
+    /// - x, output: `[N, T, W]`
+    pub(crate) fn forward(&self, x: Tensor<3>, sight: &Sight) -> Tensor<3> {
+        let scaled = |x: Tensor<3>, scale: &Option<Param<Tensor<1>>>| match scale {
+            Some(scale) => x * scale.val().unsqueeze::<3>(),
+            None => x,
+        };
+        if self.norm_first {
+            let x = x.clone() + scaled(self.attend(self.attention_norm.forward(x), sight), &self.attention_scale);
+            x.clone() + scaled(self.feed(self.mlp_norm.forward(x)), &self.mlp_scale)
+        } else {
+            let x = self.attention_norm.forward(x.clone() + self.attend(x, sight));
+            self.mlp_norm.forward(x.clone() + self.feed(x))
+        }
+    }
+
+    fn feed(&self, x: Tensor<3>) -> Tensor<3> {
+        linear(&self.down, self.activation.apply(linear(&self.up, x)))
+    }
+
+    fn attend(&self, x: Tensor<3>, sight: &Sight) -> Tensor<3> {
+        let [n, t, width] = x.dims();
+        let split = |x: Tensor<3>| x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2);
+        let (q, k) = (split(linear(&self.query, x.clone())), split(linear(&self.key, x.clone())));
+        let v = split(linear(&self.value, x));
+        let y = match sight {
+            Sight::Full => attention(q, k, v, None),
+            Sight::Padded(log_bias) => attention(q, k, v, Some(log_bias.clone())),
+            Sight::Causal => causal_attention(q, k, v),
+        };
+        linear(&self.output, y.swap_dims(1, 2).reshape([n, t, width]))
+    }
+}
+
+/// softmax(q k^T / sqrt(d)) v over what stands at or before the query.
+fn causal_attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
+    let [_, _, t, d] = k.dims();
+    let later: Tensor<4, Bool> = Tensor::<2, Bool>::tril_mask([t, t], 0, &v.device().inner()).unsqueeze();
+    let logits = q.mul_scalar(1.0 / (d as f64).sqrt()).matmul(k.swap_dims(2, 3));
+    activation::softmax(logits.mask_fill(later, -1.0e9), 3).matmul(v)
+}
