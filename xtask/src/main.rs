@@ -10,6 +10,7 @@ mod command;
 mod data;
 mod failure;
 mod package;
+mod parity;
 mod plan;
 mod program;
 mod readme;
@@ -41,6 +42,8 @@ enum Command {
     Data(data::DataArgs),
     /// Fetch the weights of a pretrained encoder into weights/NAME
     Weights(weights::WeightsArgs),
+    /// Compare pretrained encoders with their originals in Python
+    Parity(parity::ParityArgs),
     /// Run all tests on the default features
     Test(test::TestArgs),
     /// Run every check that a change must pass, cheapest first
@@ -72,6 +75,7 @@ fn run(command: Command) -> Result<()> {
         Command::Train(args) => train::run(args),
         Command::Data(args) => data::run(&args),
         Command::Weights(args) => weights::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Audit(args) => audit::run(&args),

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use rcml_data::{Dataset, ImageConfig, ImageProblem, ImageStore};
-use rcml_encoders::pretrained::{TokenCache, TokenWriter, cache_folder};
+use rcml_encoders::pretrained::{TokenCache, TokenWriter};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::{EncoderSource, Error, Result, Towers};
@@ -23,7 +23,7 @@ pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
     let texts: Vec<Option<&str>> = dataset.items.iter().map(|item| item.text.as_deref()).collect();
     let hashes: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| xxh3_128(text.as_bytes()))).collect();
     let key = key(source, "text", &hashes);
-    if let Some(cache) = TokenCache::open(&cache_folder(), &key, texts.len(), width) {
+    if let Some(cache) = TokenCache::open(towers.cache(), &key, texts.len(), width) {
         return Ok(cache);
     }
     let mut items: Vec<usize> = (0..texts.len()).filter(|item| texts[*item].is_some()).collect();
@@ -34,7 +34,7 @@ pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
     }
     // Texts of one length go together, so that little is computed for padding.
     items.sort_by_key(|item| lengths[*item]);
-    TokenCache::create(&cache_folder(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
+    TokenCache::create(towers.cache(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
         for chunk in items.chunks(CHUNK) {
             let texts: Vec<&str> = chunk.iter().map(|item| texts[*item].unwrap_or("")).collect();
             put(writer, chunk, &towers.encode_texts(&texts)?)?;
@@ -65,7 +65,7 @@ pub(crate) fn images(
     let kept = ImageConfig { cache_mib: 0, ..config.clone() };
     let key = key(source, &format!("image {kept:?}"), &hashes);
     let count = dataset.items.len();
-    if let Some(cache) = TokenCache::open(&cache_folder(), &key, count, width) {
+    if let Some(cache) = TokenCache::open(towers.cache(), &key, count, width) {
         return Ok((cache, Vec::new()));
     }
     let items: Vec<u32> = (0..count as u32).filter(|item| dataset.items[*item as usize].image.is_some()).collect();
@@ -73,7 +73,7 @@ pub(crate) fn images(
     let blank = towers.encode_images(vec![0.0; 3 * config.size * config.size], 1)?;
     let tokens = blank.first().map_or(0, |row| row.len() / width.max(1));
     let lengths: Vec<usize> = dataset.items.iter().map(|item| if item.image.is_some() { tokens } else { 0 }).collect();
-    let cache = TokenCache::create(&cache_folder(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
+    let cache = TokenCache::create(towers.cache(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
         for (done, chunk) in items.chunks(CHUNK).enumerate() {
             let batch = store.batch(chunk)?;
             let rows = towers.encode_images(batch.pixels, chunk.len())?;

@@ -1,12 +1,13 @@
 //! The frozen pretrained encoders of a model, opened when they are first needed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_data::{ImageConfig, ResizeFilter, ResizeMode};
 use rcml_encoders::pretrained::{
     ImageTower, PictureFilter, PictureRules, PretrainedFolder, PretrainedTokenizer, StateBatch, TextTower,
+    cache_folder,
 };
 
 use crate::{EncoderSource, Error, PretrainedConfig, Result};
@@ -16,6 +17,7 @@ use crate::{EncoderSource, Error, PretrainedConfig, Result};
 pub struct Towers {
     text: Option<Arc<Slot<(TextTower, PretrainedTokenizer)>>>,
     image: Option<Arc<Slot<(ImageTower, PictureRules)>>>,
+    cache: PathBuf,
     device: Device,
 }
 
@@ -32,7 +34,7 @@ impl Towers {
     /// # Errors
     /// An encoder that is not found, or of another kind than is asked for.
     pub fn find(config: &mut PretrainedConfig, device: &Device) -> Result<Self> {
-        let mut towers = Self { text: None, image: None, device: device.clone().inner() };
+        let mut towers = Self::none(device);
         let fill = |source: &mut EncoderSource| -> Result<Option<PretrainedFolder>> {
             if !source.is_set() {
                 return Ok(None);
@@ -62,12 +64,22 @@ impl Towers {
     pub fn of_run(config: &PretrainedConfig, device: &Device) -> Result<Self> {
         let text = config.text.is_set().then(|| Slot::closed(&config.text)).transpose()?;
         let image = config.image.is_set().then(|| Slot::closed(&config.image)).transpose()?;
-        Ok(Self { text, image, device: device.clone().inner() })
+        Ok(Self { text, image, ..Self::none(device) })
     }
 
     /// No encoders.
     pub fn none(device: &Device) -> Self {
-        Self { text: None, image: None, device: device.clone().inner() }
+        Self { text: None, image: None, cache: cache_folder(), device: device.clone().inner() }
+    }
+
+    /// Keeps token caches in `folder` instead of [`cache_folder`].
+    pub fn with_cache(self, folder: impl Into<PathBuf>) -> Self {
+        Self { cache: folder.into(), ..self }
+    }
+
+    /// Where token caches are kept.
+    pub fn cache(&self) -> &Path {
+        &self.cache
     }
 
     /// Whether there is a text encoder.

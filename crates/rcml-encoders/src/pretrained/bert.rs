@@ -59,7 +59,7 @@ pub(crate) struct Bert {
     words: Param<Tensor<2>>,
     positions: Param<Tensor<2>>,
     kinds: Param<Tensor<2>>,
-    norm: Norm,
+    embedding_norm: Norm,
     layers: Vec<Block>,
     #[module(skip)]
     pool: SentencePool,
@@ -102,7 +102,7 @@ impl Bert {
                 config.size_or("type_vocab_size", 2)?,
                 width,
             )?,
-            norm: weights.norm("embeddings.LayerNorm", width, epsilon)?,
+            embedding_norm: weights.norm("embeddings.LayerNorm", width, epsilon)?,
             layers: (0..depth).map(|k| layer(weights, k)).collect::<Result<_>>()?,
             pool,
         };
@@ -120,7 +120,7 @@ impl Bert {
         let position = rows(&self.positions, Tensor::<1, Int>::arange(0..t as i64, &device).unsqueeze());
         // One sentence at a time: every token is of the first kind.
         let kind = rows(&self.kinds, Tensor::<2, Int>::zeros([1, 1], &device));
-        let x = self.norm.forward(rows(&self.words, batch.ids.clone()) + (position + kind));
+        let x = self.embedding_norm.forward(rows(&self.words, batch.ids.clone()) + (position + kind));
         let sight = Sight::Padded(batch.log_bias());
         let states = self.layers.iter().fold(x, |x, layer| layer.forward(x, &sight));
         let width = states.dims()[2];

@@ -4,6 +4,7 @@
 //! [`ImageTower`] are what is read from it, with its [`PretrainedTokenizer`] and [`PictureRules`]. Every family is read tensor by tensor: one that is missing, has
 //! another shape or is left over is an error that names it.
 
+mod adaptation;
 mod bert;
 mod block;
 mod config_file;
@@ -23,6 +24,7 @@ mod token_cache;
 mod vision_transformer;
 mod weights;
 
+pub use adaptation::{Adaptation, AdaptationMode, ParameterCount, count_parameters};
 pub use folder::PretrainedFolder;
 pub use image_tower::{ImageStates, ImageTower};
 pub use pictures::{PictureFilter, PictureRules};
