@@ -6,8 +6,7 @@ use std::sync::{Arc, OnceLock};
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_data::{ImageConfig, ResizeFilter, ResizeMode};
 use rcml_encoders::pretrained::{
-    ImageTower, PictureFilter, PictureRules, PretrainedFolder, PretrainedTokenizer, StateBatch, TextTower,
-    cache_folder,
+    ImageTower, PictureFilter, PictureRules, PretrainedFolder, PretrainedTokenizer, StateBatch, TextTower, cache_folder,
 };
 
 use crate::{EncoderSource, Error, PretrainedConfig, Result};

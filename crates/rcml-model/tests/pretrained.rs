@@ -69,12 +69,17 @@ fn pictures_are_prepared_as_the_originals_prepare_them() {
         config.image = source(&folder, Projection::Linear);
         let towers = Towers::find(&mut config, &device()).unwrap();
         let rules = towers.image_config(&ImageConfig::default()).unwrap();
-        let pixels = ImageStore::open(&dataset, &[0, 1], rules.clone(), &|_| {}).unwrap().batch(&[0, 1]).unwrap().pixels;
+        let pixels =
+            ImageStore::open(&dataset, &[0, 1], rules.clone(), &|_| {}).unwrap().batch(&[0, 1]).unwrap().pixels;
         let original = expected(&folder, "pixels");
         let worst = largest_difference(&pixels, &original);
         let step = 1.0 / 255.0 / rules.std[0];
         let unequal = pixels.iter().zip(&original).filter(|(a, b)| (*a - *b).abs() > 0.1 * step).count();
-        println!("{name:<20} largest difference {worst:.4} ({:.2} grey levels), {unequal} of {}", worst / step, pixels.len());
+        println!(
+            "{name:<20} largest difference {worst:.4} ({:.2} grey levels), {unequal} of {}",
+            worst / step,
+            pixels.len()
+        );
         assert!(worst < 1.1 * step, "{name}: {worst}");
         assert!(unequal * 50 < pixels.len(), "{name}: {unequal} of {}", pixels.len());
     }
@@ -93,7 +98,8 @@ fn an_untrained_model_around_clip_is_clip() {
         let texts: Vec<&str> = kept.iter().map(|i| all[*i]).collect();
         let dataset = dataset(&texts, &["wide.png", "tall.png"]);
         let modality = |name: &str| ModalityShape { name: name.into(), input: 0 };
-        let mut config = ModelConfig { modalities: vec![modality("image"), modality("text")], ..ModelConfig::default() };
+        let mut config =
+            ModelConfig { modalities: vec![modality("image"), modality("text")], ..ModelConfig::default() };
         config.pretrained.text = source(&folder, Projection::None);
         config.pretrained.image = source(&folder, Projection::None);
         let towers = Towers::find(&mut config.pretrained, &device()).unwrap().with_cache(cache.path());
@@ -117,10 +123,9 @@ fn an_untrained_model_around_clip_is_clip() {
             rows.collect::<Vec<_>>()
         };
         let (theirs_text, theirs_image) = (unit("text.pooled"), unit("image.pooled"));
-        for relation in [
-            RelationQuery::SameItem,
-            RelationQuery::Relation("is used in the same room as".into(), Role::Source),
-        ] {
+        for relation in
+            [RelationQuery::SameItem, RelationQuery::Relation("is used in the same room as".into(), Role::Source)]
+        {
             let embeddings = embedder.queries(&reader, &encoded, &relation).unwrap();
             let column = |name: &str| {
                 let (_, vectors, present) = embeddings.modalities.iter().find(|(n, _, _)| n == name).unwrap();

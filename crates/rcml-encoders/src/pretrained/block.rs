@@ -5,6 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::{Bool, Tensor, activation};
 use rcml_kernels::attention;
 
+use super::config_file::ConfigFile;
 use super::layer::{Activation, Norm};
 use super::weights::Weights;
 use crate::Result;
@@ -130,6 +131,45 @@ impl Block {
             Sight::Causal => causal_attention(q, k, v),
         };
         linear(&self.output, y.swap_dims(1, 2).reshape([n, t, width]))
+    }
+}
+
+/// Blocks and how many.
+pub(crate) struct Depth {
+    pub(crate) block: BlockShape,
+    pub(crate) epsilon: f64,
+    pub(crate) depth: usize,
+}
+
+impl Depth {
+    /// Values of the configuration, with what the family does without the key.
+    pub(crate) fn read(
+        config: &ConfigFile,
+        width: usize,
+        hidden: usize,
+        depth: usize,
+        heads: usize,
+        activation: Activation,
+        epsilon: f64,
+    ) -> Result<Self> {
+        let width = config.size_or("hidden_size", width)?;
+        let hidden = match config.has("mlp_ratio") {
+            true => (width as f64 * config.number_or("mlp_ratio", 4.0)?) as usize,
+            false => config.size_or("intermediate_size", hidden)?,
+        };
+        let heads = config.size_or("num_attention_heads", heads)?;
+        if !width.is_multiple_of(heads) {
+            return Err(config.fail("num_attention_heads", &format!("expected a divisor of hidden_size {width}")));
+        }
+        let activation = config.text("hidden_act").map(Activation::parse).transpose()?.unwrap_or(activation);
+        let epsilon = config.number_or("layer_norm_eps", epsilon)?;
+        let depth = config.size_or("num_hidden_layers", depth)?;
+        Ok(Self { block: BlockShape { width, heads, hidden, activation, epsilon }, epsilon, depth })
+    }
+
+    /// Reads the blocks `name.0`, `name.1` ...
+    pub(crate) fn blocks(&self, weights: &mut Weights, name: &str, names: &BlockNames) -> Result<Vec<Block>> {
+        (0..self.depth).map(|k| Block::read(weights, &format!("{name}.{k}"), names, &self.block, true)).collect()
     }
 }
 

@@ -4,11 +4,11 @@ use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Int, Tensor, TensorData};
 
-use super::block::{Block, Sight};
+use super::block::{Block, Depth, Sight};
 use super::config_file::ConfigFile;
 use super::layer::{Activation, Norm, rows};
 use super::token_batch::TokenBatch;
-use super::vision_transformer::{CLIP_NAMES, Depth};
+use super::vision_transformer::CLIP_NAMES;
 use super::weights::Weights;
 use crate::transformer::linear;
 use crate::{Result, TokenIds};

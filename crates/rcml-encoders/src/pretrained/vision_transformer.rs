@@ -3,12 +3,12 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use rcml_kernels::attention;
 
-use super::block::{Block, BlockNames, BlockShape, Sight};
+use super::block::{Block, BlockNames, Depth, Sight};
 use super::config_file::ConfigFile;
 use super::layer::{Activation, Norm};
 use super::patches::{PatchEmbedding, positions};
+use super::probe::Probe;
 use super::weights::Weights;
 use crate::Result;
 use crate::transformer::linear;
@@ -236,68 +236,6 @@ impl VisionTrunk {
     }
 }
 
-/// Multi-head attention pooling with one learned query (SigLIP).
-#[derive(Module, Debug)]
-struct Probe {
-    query: Param<Tensor<3>>,
-    map_query: Linear,
-    map_key: Linear,
-    map_value: Linear,
-    output: Linear,
-    norm: Norm,
-    up: Linear,
-    down: Linear,
-    heads: usize,
-    #[module(skip)]
-    activation: Activation,
-}
-
-impl Probe {
-    fn read(weights: &mut Weights, name: &str, shape: &BlockShape) -> Result<Self> {
-        let width = shape.width;
-        let path = |part: &str| format!("{name}.{part}");
-        let query = Param::from_tensor(weights.tensor(&path("probe"), [1, 1, width])?);
-        let joined = weights.values(&path("attention.in_proj_weight"), &[3 * width, width])?;
-        let biases = weights.values(&path("attention.in_proj_bias"), &[3 * width])?;
-        let device = weights.device().clone();
-        let part = |which: usize| {
-            let rows = &joined[which * width * width..][..width * width];
-            let bias = &biases[which * width..][..width];
-            Linear {
-                weight: Param::from_tensor(super::layer::transposed(rows, width, width, &device)),
-                bias: Some(Param::from_tensor(Tensor::from_floats(bias, &device))),
-            }
-        };
-        Ok(Self {
-            query,
-            map_query: part(0),
-            map_key: part(1),
-            map_value: part(2),
-            output: weights.linear(&path("attention.out_proj"), width, width)?,
-            norm: weights.norm(&path("layernorm"), width, shape.epsilon)?,
-            up: weights.linear(&path("mlp.fc1"), width, shape.hidden)?,
-            down: weights.linear(&path("mlp.fc2"), shape.hidden, width)?,
-            heads: shape.heads,
-            activation: shape.activation,
-        })
-    }
-
-    /// `[N, T, W]` -> `[N, 1, W]`.
-    fn forward(&self, states: Tensor<3>) -> Tensor<3> {
-        let [n, _, width] = states.dims();
-        let split = |x: Tensor<3>| {
-            let [n, t, _] = x.dims();
-            x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2)
-        };
-        let query = self.query.val().repeat_dim(0, n);
-        let (q, k) = (split(linear(&self.map_query, query)), split(linear(&self.map_key, states.clone())));
-        let y = attention(q, k, split(linear(&self.map_value, states)), None);
-        let x = linear(&self.output, y.swap_dims(1, 2).reshape([n, 1, width]));
-        let y = self.activation.apply(linear(&self.up, self.norm.forward(x.clone())));
-        x + linear(&self.down, y)
-    }
-}
-
 /// The sizes of a transformer by the keys of its configuration.
 pub(crate) struct Sizes {
     pub(crate) width: usize,
@@ -305,13 +243,6 @@ pub(crate) struct Sizes {
     /// Patches along a side of the size that the positions were learned at.
     pub(crate) grid: usize,
     pub(crate) shape: Depth,
-}
-
-/// Blocks and how many.
-pub(crate) struct Depth {
-    pub(crate) block: BlockShape,
-    pub(crate) epsilon: f64,
-    pub(crate) depth: usize,
 }
 
 impl Sizes {
@@ -325,37 +256,5 @@ impl Sizes {
             return Err(config.fail("patch_size", &format!("expected at most image_size {size}, found {patch}")));
         }
         Ok(Self { width: shape.block.width, patch, grid: size / patch, shape })
-    }
-}
-
-impl Depth {
-    /// Values of the configuration, with what the family does without the key.
-    pub(crate) fn read(
-        config: &ConfigFile,
-        width: usize,
-        hidden: usize,
-        depth: usize,
-        heads: usize,
-        activation: Activation,
-        epsilon: f64,
-    ) -> Result<Self> {
-        let width = config.size_or("hidden_size", width)?;
-        let hidden = match config.has("mlp_ratio") {
-            true => (width as f64 * config.number_or("mlp_ratio", 4.0)?) as usize,
-            false => config.size_or("intermediate_size", hidden)?,
-        };
-        let heads = config.size_or("num_attention_heads", heads)?;
-        if !width.is_multiple_of(heads) {
-            return Err(config.fail("num_attention_heads", &format!("expected a divisor of hidden_size {width}")));
-        }
-        let activation = config.text("hidden_act").map(Activation::parse).transpose()?.unwrap_or(activation);
-        let epsilon = config.number_or("layer_norm_eps", epsilon)?;
-        let depth = config.size_or("num_hidden_layers", depth)?;
-        Ok(Self { block: BlockShape { width, heads, hidden, activation, epsilon }, epsilon, depth })
-    }
-
-    /// Reads the blocks `name.0`, `name.1` ...
-    pub(crate) fn blocks(&self, weights: &mut Weights, name: &str, names: &BlockNames) -> Result<Vec<Block>> {
-        (0..self.depth).map(|k| Block::read(weights, &format!("{name}.{k}"), names, &self.block, true)).collect()
     }
 }
