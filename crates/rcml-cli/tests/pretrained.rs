@@ -89,8 +89,9 @@ fn a_run_with_frozen_encoders_from_the_first_step_to_the_last_use() {
     };
     assert!(embed(&["--relation", "has the same colour"]) != embed(&["--relation", "has the same shape"]));
     assert!(embed(&["--view", "image"]) != embed(&["--view", "text"]));
-    let eval = done(&folder, &["eval", &run, "--data", data, "--json"]);
-    let eval: Value = serde_json::from_str(&eval).unwrap();
+    let results = folder.join("eval.json");
+    done(&folder, &["eval", &run, "--data", data, "--json", &results]);
+    let eval: Value = serde_json::from_str(&folder.read("eval.json")).unwrap();
     assert!(!eval["results"].as_array().unwrap().is_empty());
     assert_eq!(files(&cache), 2, "all of it from the cache");
 

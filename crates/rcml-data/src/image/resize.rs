@@ -27,22 +27,41 @@ pub(super) fn square(picture: &RgbImage, config: &ImageConfig, out: &mut [u8]) -
         ResizeFilter::Bicubic => FilterType::CatmullRom,
         ResizeFilter::Lanczos => FilterType::Lanczos3,
     };
-    let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
-    if config.resize == ResizeMode::Crop {
-        let shorter = if config.shorter_side == 0 { size } else { config.shorter_side };
-        let (left, across) = window(width, width.min(height), shorter, size);
-        let (top, down) = window(height, width.min(height), shorter, size);
-        options = options.crop(left, top, across, down);
-    }
-    let (w, h) = inner;
-    // The typed entry point: the other one compiles every filter for every pixel type, which is minutes of build.
-    let mut resized = vec![0; 3 * w * h];
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
-        .map_err(|e| e.to_string())?;
-    let mut target = TypedImage::<U8x3>::from_buffer(w as u32, h as u32, &mut resized).map_err(|e| e.to_string())?;
-    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| e.to_string())?;
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let source = (picture.as_raw().as_slice(), width, height);
+    let (w, _) = inner;
+    let resized = match config.resize {
+        ResizeMode::Pad => resize(source, inner, &options)?,
+        // Across, then down, rounded to bytes in between: what Pillow does. In one call the library goes down first, and where
+        // the filter overshoots at both edges of a corner the clipped values differ.
+        ResizeMode::Squash => {
+            let across = resize(source, (w, height), &options)?;
+            resize((&across, w, height), inner, &options)?
+        }
+        ResizeMode::Crop => {
+            let shorter = if config.shorter_side == 0 { size } else { config.shorter_side };
+            let (left, across) = window(width, width.min(height), shorter, size);
+            let (top, down) = window(height, width.min(height), shorter, size);
+            let narrow = resize(source, (w, height), &options.crop(left, 0.0, across, height as f64))?;
+            resize((&narrow, w, height), inner, &options.crop(0.0, top, w as f64, down))?
+        }
+    };
     place(&resized, inner, size, config.background, out);
     Ok(())
+}
+
+/// Interleaved pixels of one size become those of another.
+fn resize(
+    (pixels, width, height): (&[u8], usize, usize),
+    (w, h): (usize, usize),
+    options: &ResizeOptions,
+) -> Result<Vec<u8>, String> {
+    // The typed entry point: the other one compiles every filter for every pixel type, which is minutes of build.
+    let mut resized = vec![0; 3 * w * h];
+    let source = TypedImageRef::<U8x3>::from_buffer(width as u32, height as u32, pixels).map_err(|e| e.to_string())?;
+    let mut target = TypedImage::<U8x3>::from_buffer(w as u32, h as u32, &mut resized).map_err(|e| e.to_string())?;
+    Resizer::new().resize_typed(&source, &mut target, options).map_err(|e| e.to_string())?;
+    Ok(resized)
 }
 
 /// The part of one side that the centre crop keeps, in source pixels: (start, length).
