@@ -11,6 +11,7 @@ mod data;
 mod failure;
 mod fuzz;
 mod package;
+mod parity;
 mod plan;
 mod program;
 mod readme;
@@ -18,6 +19,7 @@ mod smoke;
 mod steps;
 mod test;
 mod train;
+mod weights;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,6 +41,10 @@ enum Command {
     Train(train::TrainArgs),
     /// Build a data set under datasets/NAME/built
     Data(data::DataArgs),
+    /// Fetch the weights of a pretrained encoder into weights/NAME
+    Weights(weights::WeightsArgs),
+    /// Compare pretrained encoders with their originals in Python
+    Parity(parity::ParityArgs),
     /// Run all tests on the default features
     Test(test::TestArgs),
     /// Run every check that a change must pass, cheapest first
@@ -71,6 +77,8 @@ fn run(command: Command) -> Result<()> {
     match command {
         Command::Train(args) => train::run(args),
         Command::Data(args) => data::run(&args),
+        Command::Weights(args) => weights::run(&args),
+        Command::Parity(args) => parity::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),

@@ -8,13 +8,14 @@ use crate::command::{interrupted, run as run_command};
 use crate::failure::{Failure, Result};
 use crate::plan::{COMPARED, PlannedRun, runs};
 use crate::program::Program;
-use crate::{data, readme};
+use crate::{data, readme, weights};
 
 #[derive(Args)]
 #[command(after_help = "Examples:
   cargo xtask train                            # the emoji data set, preset rcml
   cargo xtask train --compare                  # all presets, three seeds each, one table
   cargo xtask train --data my-folder           # your own data set
+  cargo xtask train --encoders minilm+efficientnet-lite0
   cargo xtask train -- --set training.steps=50   # further arguments of `rcml train`
 
 A run that is finished is not trained again; one that was interrupted continues.")]
@@ -31,8 +32,11 @@ pub(crate) struct TrainArgs {
     /// Folder of the run [default: runs/DATASET-rcml-s1]
     #[arg(long, value_name = "RUN", value_parser = absolute, conflicts_with_all = ["compare", "seeds"])]
     out: Option<PathBuf>,
+    /// Pretrained encoders instead of ones from scratch, fetched if they are not there: see `cargo xtask weights --help`
+    #[arg(long, value_name = "NAMES")]
+    encoders: Option<String>,
     /// Write the compared table into README.md
-    #[arg(long, requires = "compare", conflicts_with = "data")]
+    #[arg(long, requires = "compare", conflicts_with_all = ["data", "encoders"])]
     readme: bool,
     /// Features of the program: wgpu, cuda (docs/getting-started.md)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
@@ -63,7 +67,14 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
     let dataset = data::name(&data)?;
     let presets = if args.compare { &COMPARED[..] } else { &COMPARED[..1] };
     let seeds = args.seeds.unwrap_or(if args.compare { 3 } else { 1 });
-    let mut runs = runs(&dataset, &data, presets, seeds, &args.rcml);
+    let mut extra = args.rcml.clone();
+    let mut name = dataset.clone();
+    if let Some(encoders) = &args.encoders {
+        weights::fetch_if_missing(encoders)?;
+        extra.splice(0..0, ["--encoders".into(), encoders.clone()]);
+        name = format!("{dataset}-{}", encoders.replace(['/', '\\'], "-"));
+    }
+    let mut runs = runs(&name, &data, presets, seeds, &extra);
     if let (Some(out), [run]) = (args.out, runs.as_mut_slice()) {
         run.folder = short(out);
     }
@@ -86,8 +97,8 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
     }
     let report = match runs.as_slice() {
         [run] => run.folder.join("report"),
-        _ if args.compare => Path::new("runs").join(format!("{dataset}-compare")),
-        _ => Path::new("runs").join(format!("{dataset}-rcml")),
+        _ if args.compare => Path::new("runs").join(format!("{name}-compare")),
+        _ => Path::new("runs").join(format!("{name}-rcml")),
     };
     evaluate(&program, &trained, &data, &report)?;
     if !failures.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rcml_kernels::device;
-use rcml_train::{Event, Observer, RunConfig, TrainOptions, preset_names, train};
+use rcml_train::{Event, Observer, RunConfig, TrainOptions, encoder_settings, preset_names, train};
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
@@ -18,6 +18,7 @@ use crate::progress::Progress;
 #[command(after_help = format!("Example:
   rcml train --data emoji --out run --seed 1
   rcml train my.toml --data emoji --out run --set optimizer.learning_rate=5e-4 --set training.steps=200
+  rcml train --data emoji --out run --encoders minilm+efficientnet-lite0
 
 Presets: {}. The configuration is the preset, then the file, then each --set; RUN/config.toml holds all of it.
 Ctrl-C stops after the step at hand with a checkpoint; the same command continues the run.", preset_names().join(", ")))]
@@ -34,6 +35,9 @@ pub(crate) struct TrainArguments {
     /// Settings to start from [default: the file's, else rcml]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
+    /// Pretrained encoders instead of ones from scratch, frozen: names, hub ids or folders with a `+` between them
+    #[arg(long, value_name = "NAMES")]
+    encoders: Option<String>,
     /// One setting, with the dotted key of RUN/config.toml
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
@@ -82,11 +86,17 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<()> {
 impl TrainArguments {
     /// An unfinished run continues as it was begun unless something else is asked for.
     fn resolve(&self) -> Result<RunConfig> {
-        let asks = self.config.is_some() || self.preset.is_some() || !self.set.is_empty() || self.seed.is_some();
+        let asks = self.config.is_some()
+            || self.preset.is_some()
+            || self.encoders.is_some()
+            || !self.set.is_empty()
+            || self.seed.is_some();
         if !asks && self.out.join("config.toml").is_file() {
             return Ok(RunConfig::load(&self.out)?);
         }
-        Ok(RunConfig::resolve(self.preset.as_deref(), self.config.as_deref(), &self.set, self.seed)?)
+        let mut set = self.encoders.as_deref().map(encoder_settings).transpose()?.unwrap_or_default();
+        set.extend(self.set.iter().cloned());
+        Ok(RunConfig::resolve(self.preset.as_deref(), self.config.as_deref(), &set, self.seed)?)
     }
 }
 

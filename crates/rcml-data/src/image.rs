@@ -41,6 +41,19 @@ pub enum Transparency {
     Ignore,
 }
 
+/// The filter of a resize; all of them with antialiasing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResizeFilter {
+    /// Linear (ViT, SigLIP 2).
+    Bilinear,
+    /// Catmull-Rom (CLIP, SigLIP).
+    #[default]
+    Bicubic,
+    /// Lanczos with three lobes.
+    Lanczos,
+}
+
 /// What happens to an image that cannot be decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -60,6 +73,10 @@ pub struct ImageConfig {
     pub size: usize,
     /// How the aspect ratio is dealt with.
     pub resize: ResizeMode,
+    /// With `crop`, the shorter side in pixels before the centre is cut out; 0 = the size.
+    pub shorter_side: usize,
+    /// The filter of the resize.
+    pub filter: ResizeFilter,
     /// Colour behind transparent pixels and around padded pictures, 0-255.
     pub background: [u8; 3],
     /// Whether the background shows through transparent pixels.
@@ -79,6 +96,8 @@ impl Default for ImageConfig {
         Self {
             size: 64,
             resize: ResizeMode::Pad,
+            shorter_side: 0,
+            filter: ResizeFilter::Bicubic,
             background: [255; 3],
             transparency: Transparency::Blend,
             mean: [0.5; 3],
@@ -112,6 +131,12 @@ impl ImageConfig {
     pub(crate) fn validate(&self) -> Result<()> {
         if !(1..=4096).contains(&self.size) {
             return Err(Error::input(format!("image.size: expected 1 to 4096 pixels, found {}", self.size)));
+        }
+        if self.shorter_side > 4096 || (1..self.size).contains(&self.shorter_side) {
+            let (size, found) = (self.size, self.shorter_side);
+            return Err(Error::input(format!(
+                "image.shorter_side: expected 0 or {size} to 4096 pixels, found {found}"
+            )));
         }
         if let Some(mean) = self.mean.iter().find(|v| !v.is_finite()) {
             return Err(Error::input(format!("image.mean: expected finite numbers, found {mean}")));

@@ -38,7 +38,7 @@ mod split;
 mod stats;
 
 pub use self::image::{
-    ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeMode, Transparency,
+    ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeFilter, ResizeMode, Transparency,
 };
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
 pub use duplicates::Duplicates;

@@ -1,4 +1,4 @@
-//! What can go wrong with tokenizers.
+//! What can go wrong with tokenizers and pretrained encoders.
 
 use std::path::PathBuf;
 
@@ -16,4 +16,8 @@ pub(crate) enum ErrorKind {
     TokenizerFile { path: PathBuf, message: String },
     #[error("tokenizer: {0}")]
     Tokenizer(String),
+    #[error("{}: {message}", path.display())]
+    File { path: PathBuf, message: String },
+    #[error("{0}")]
+    Unsupported(String),
 }

@@ -2,6 +2,7 @@
 //!
 //! The nouns: a [`Transformer`] is the trunk; a [`VisionTransformer`] turns pixels, a [`TextTransformer`] turns token ids,
 //! a [`FeatureProjector`] turns precomputed vectors into tokens of one shared width; a [`TextTokenizer`] turns text into ids.
+//! [`pretrained`] holds encoders that were trained before.
 //! Every encoder is configured by data (`VisionConfig { .. }.init(width, &device)`).
 //!
 //! ```
@@ -17,6 +18,7 @@
 
 mod error;
 mod features;
+pub mod pretrained;
 mod stem;
 mod text;
 mod tokenizer;

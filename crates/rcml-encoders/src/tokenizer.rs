@@ -163,6 +163,19 @@ impl TokenIds {
         out
     }
 
+    /// The same texts padded further with `padding`, to `length` ids at least.
+    pub fn lengthened(&self, length: usize, padding: i32) -> Self {
+        if length <= self.length {
+            return self.clone();
+        }
+        let more = length - self.length;
+        let ids =
+            self.ids.chunks(self.length).flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(padding, more)));
+        let real =
+            self.real.chunks(self.length).flat_map(|row| row.iter().copied().chain(std::iter::repeat_n(false, more)));
+        Self { ids: ids.collect(), real: real.collect(), texts: self.texts, length }
+    }
+
     /// N.
     pub fn texts(&self) -> usize {
         self.texts
@@ -251,6 +264,9 @@ mod tests {
         assert_eq!((ids.texts(), ids.length()), (3, 3));
         assert_eq!(ids.ids(), [5, 6, 7, 0, 0, 0, 8, 0, 0]);
         assert_eq!(ids.real(), [true, true, true, true, false, false, true, false, false]);
+        let longer = ids.lengthened(4, 9);
+        assert_eq!(longer.ids(), [5, 6, 7, 9, 0, 0, 0, 9, 8, 0, 0, 9]);
+        assert_eq!((longer.select(&[1, 0]).length(), ids.lengthened(2, 9)), (3, ids.clone()));
         assert_eq!(ids.select(&[2, 1]), TokenIds::padded(vec![vec![8], vec![]], 0));
     }
 }

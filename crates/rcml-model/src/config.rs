@@ -2,8 +2,11 @@
 
 use crate::{FusionConfig, Roles};
 use rcml_attention::ConditionerConfig;
+use rcml_encoders::pretrained::Projection;
 use rcml_encoders::{TextConfig, VisionConfig};
 use serde::{Deserialize, Serialize};
+
+use crate::PretrainedConfig;
 
 /// Which side of a pair is conditioned on the relation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,6 +57,8 @@ pub struct ModelConfig {
     pub text: TextConfig,
     /// The image encoder.
     pub image: VisionConfig,
+    /// Pretrained encoders that take their place.
+    pub pretrained: PretrainedConfig,
     /// Pool and modulate.
     pub conditioner: ConditionerConfig,
     /// Ids of the tokenizer; set by the run.
@@ -86,6 +91,7 @@ impl Default for ModelConfig {
             same_item: "is the same item as".into(),
             text: TextConfig::default(),
             image: VisionConfig::default(),
+            pretrained: PretrainedConfig::default(),
             conditioner: ConditionerConfig::default(),
             vocabulary: 0,
             modalities: Vec::new(),
@@ -107,6 +113,14 @@ impl ModelConfig {
         }
         self.text.validate().map_err(|message| format!("text.{message}"))?;
         self.image.validate().map_err(|message| format!("image.{message}"))?;
+        for (key, encoder) in [("text", &self.pretrained.text), ("image", &self.pretrained.image)] {
+            let (width, found) = (self.width, encoder.width);
+            if encoder.is_set() && encoder.projection == Projection::None && found != 0 && found != width {
+                return Err(format!(
+                    "pretrained.{key}.projection: none leaves the encoder's width {found}, expected width = {found}, found {width}"
+                ));
+            }
+        }
         self.conditioner.validate(self.width).map_err(|message| format!("conditioner.{message}"))
     }
 }

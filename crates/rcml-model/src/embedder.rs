@@ -10,7 +10,9 @@ use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
 
-use crate::{ConditionedSide, Error, ItemReader, ModelConfig, Rcml, RelationInText, Result, load_weights};
+use crate::{
+    ConditionedSide, Error, ItemReader, ModelConfig, Rcml, RelationInText, Result, TextReader, Towers, load_weights,
+};
 
 /// Items encoded at a time: bounds the memory of the encoders' activations.
 const CHUNK: usize = 256;
@@ -20,7 +22,7 @@ const CHUNK: usize = 256;
 pub struct Embedder {
     model: Rcml,
     config: ModelConfig,
-    tokenizer: TextTokenizer,
+    texts: TextReader,
     image: ImageConfig,
     device: Device,
 }
@@ -66,11 +68,12 @@ struct SavedConfig {
 
 impl Embedder {
     /// A model fresh from training.
-    pub fn new(model: Rcml, config: ModelConfig, tokenizer: TextTokenizer, image: ImageConfig, device: Device) -> Self {
-        Self { model, config, tokenizer, image, device }
+    pub fn new(model: Rcml, config: ModelConfig, texts: TextReader, image: ImageConfig, device: Device) -> Self {
+        Self { model, config, texts, image, device }
     }
 
-    /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`.
+    /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`, and the pretrained encoders that it
+    /// names.
     ///
     /// # Errors
     /// Names the file that is missing or does not fit.
@@ -81,10 +84,12 @@ impl Embedder {
             .map_err(|error| Error::file(&path, format!("{error}; expected the folder of a finished run")))?;
         let saved: SavedConfig = toml::from_str(&text).map_err(|error| Error::file(&path, error))?;
         let tokenizer = TextTokenizer::load(run.join("tokenizer.json"))?;
+        let towers = Towers::of_run(&saved.model.pretrained, device)?;
+        let texts = TextReader::new(tokenizer, saved.model.text.max_tokens, towers);
         // The temperature is part of the weights, so its configuration does not matter here.
         let model = saved.model.init(&TemperatureConfig::default(), &[], device);
         let model = load_weights(model, run.join("model.safetensors"))?;
-        Ok(Self::new(model, saved.model, tokenizer, saved.image, device.clone()))
+        Ok(Self::new(model, saved.model, texts, saved.image, device.clone()))
     }
 
     /// The model's configuration.
@@ -97,7 +102,7 @@ impl Embedder {
     /// # Errors
     /// See [`ItemReader::open`].
     pub fn reader(&self, dataset: &Dataset, items: &[u32], progress: &(dyn Fn(usize) + Sync)) -> Result<ItemReader> {
-        ItemReader::open(dataset, items, &self.config, &self.tokenizer, &self.image, progress)
+        ItemReader::open(dataset, items, &self.config, &self.texts, &self.image, progress)
     }
 
     /// Encodes items (dataset indices) once, for any number of relations. `progress` is called with the number done.
@@ -198,8 +203,8 @@ impl Embedder {
 
     /// A relation's embedding, `[1, D]`.
     fn relation(&self, text: &str, role: Role) -> Result<Tensor<2>> {
-        let ids = self.tokenizer.encode(&[text], self.config.text.max_tokens)?;
-        Ok(self.model.relations(&ids, &[role], &self.device))
+        let text = self.texts.read(&[text])?;
+        self.model.relations(&text, &[role], &self.device).ok_or_else(other_encoder)
     }
 
     /// The same items with the relation's text appended to theirs.
@@ -210,8 +215,9 @@ impl Embedder {
             let texts: Vec<String> = texts.collect();
             column.chunks.clear();
             for chunk in texts.chunks(CHUNK) {
-                let ids = self.tokenizer.encode(chunk, self.config.text.max_tokens)?;
-                column.chunks.push(self.keep(self.model.encode_text(&self.config, &ids, &self.device)));
+                let texts = self.texts.read_once(chunk)?;
+                let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
+                column.chunks.push(self.keep(tokens));
             }
         }
         Ok(extended)
@@ -234,6 +240,10 @@ impl Embedder {
     pub fn parameters(&self) -> usize {
         self.model.num_params()
     }
+}
+
+fn other_encoder() -> Error {
+    Error::input("the texts were read for another text encoder than the model's")
 }
 
 impl EncodedItems {

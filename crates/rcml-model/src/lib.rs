@@ -2,7 +2,8 @@
 //!
 //! The nouns: a [`ModelConfig`] is the model as data; [`Rcml`] is the module that training updates; an [`ItemReader`] turns
 //! items of a dataset into encoder inputs; an [`Embedder`] is a trained model with its tokenizer, which embeds items under any
-//! relation, also one phrased now.
+//! relation, also one phrased now. [`Towers`] are the frozen pretrained encoders of a model that has some, and a
+//! [`TextReader`] is what all its texts go through.
 //!
 //! ```
 //! use rcml_attention::Pool;
@@ -18,12 +19,16 @@
 mod center;
 mod config;
 mod embedder;
+mod encode_once;
 mod error;
 mod files;
 mod fusion;
 mod model;
+mod pretrained;
 mod reader;
 mod roles;
+mod text_reader;
+mod towers;
 
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
 pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
@@ -31,8 +36,11 @@ pub use error::{Error, Result};
 pub use files::{load_weights, save_weights};
 pub use fusion::FusionConfig;
 pub use model::{EncodedModality, Rcml};
-pub use reader::{FeatureBatch, ItemBatch, ItemReader};
+pub use pretrained::{EncoderSource, PretrainedConfig};
+pub use reader::{FeatureBatch, ImageInput, ItemBatch, ItemReader};
 pub use roles::Roles;
+pub use text_reader::{TextInput, TextReader};
+pub use towers::Towers;
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

@@ -4,12 +4,13 @@ use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_attention::Conditioner;
 use rcml_data::Role;
-use rcml_encoders::{FeatureConfig, FeatureProjector, TextTransformer, TokenIds, Tokens, VisionTransformer};
+use rcml_encoders::pretrained::StateProjector;
+use rcml_encoders::{FeatureConfig, FeatureProjector, TextTransformer, Tokens, VisionTransformer};
 use rcml_losses::{Temperature, TemperatureConfig};
 
 use crate::center::{Center, subtract};
 use crate::fusion::Fusion;
-use crate::{ItemBatch, ModelConfig, Roles};
+use crate::{EncoderSource, ImageInput, ItemBatch, ModelConfig, Roles, TextInput};
 
 /// Encoders, conditioner and temperature.
 ///
@@ -17,8 +18,10 @@ use crate::{ItemBatch, ModelConfig, Roles};
 /// the text encoder. See [`rcml_attention`] for pool and modulate.
 #[derive(Module, Debug)]
 pub struct Rcml {
-    text: TextTransformer,
+    text: Option<TextTransformer>,
+    text_states: Option<StateProjector>,
     image: Option<VisionTransformer>,
+    image_states: Option<StateProjector>,
     features: Vec<FeatureProjector>,
     /// One per modality, in the model's order; empty where the model does not centre.
     centers: Vec<Center>,
@@ -48,9 +51,16 @@ impl ModelConfig {
     pub fn init(&self, temperature: &TemperatureConfig, salience: &[f32], device: &Device) -> Rcml {
         let has = |name: &str| self.modalities.iter().any(|m| m.name == name);
         let features = self.modalities.iter().filter(|m| m.input > 0);
+        let pretrained = &self.pretrained;
+        let projector = |encoder: &EncoderSource| {
+            let new = || StateProjector::new(encoder.projection, encoder.width, self.width, device);
+            encoder.is_set().then(new)
+        };
         Rcml {
-            text: self.text.init(self.vocabulary, self.width, salience, device),
-            image: has("image").then(|| self.image.init(self.width, device)),
+            text: (!pretrained.text.is_set()).then(|| self.text.init(self.vocabulary, self.width, salience, device)),
+            text_states: projector(&pretrained.text),
+            image: (has("image") && !pretrained.image.is_set()).then(|| self.image.init(self.width, device)),
+            image_states: projector(&pretrained.image).filter(|_| has("image")),
             centers: if self.center {
                 self.modalities.iter().map(|_| Center::new(self.width, device)).collect()
             } else {
@@ -124,15 +134,23 @@ impl Rcml {
             let projector = (modality.input > 0).then(|| features.next()).flatten();
             let (tokens, present) = match (name.as_str(), projector) {
                 ("text", _) => {
-                    let (ids, present) = batch.text.as_ref()?;
-                    (self.text.forward(ids, device), present.clone())
+                    let (texts, present) = batch.text.as_ref()?;
+                    (self.read_text(texts, device)?, present.clone())
                 }
                 ("image", _) => {
                     let image = batch.image.as_ref()?;
-                    let size = config.image.size;
-                    let pixels = TensorData::new(image.pixels.clone(), [batch.items, 3, size, size]);
-                    let tokens = self.image.as_ref()?.forward(Tensor::from_data(pixels, device));
-                    (tokens, image.present.clone())
+                    let tokens = match image {
+                        ImageInput::Pixels(image) => {
+                            let size = config.image.size;
+                            let pixels = TensorData::new(image.pixels.clone(), [batch.items, 3, size, size]);
+                            self.image.as_ref()?.forward(Tensor::from_data(pixels, device))
+                        }
+                        ImageInput::States(states, _) => {
+                            let (states, log_bias) = states.to_device(device);
+                            self.image_states.as_ref()?.forward(states, log_bias)
+                        }
+                    };
+                    (tokens, image.present().to_vec())
                 }
                 (_, Some(projector)) => {
                     let features = batch.features.get(&name)?;
@@ -150,14 +168,14 @@ impl Rcml {
     ///
     /// # Shapes
     /// - texts, roles: R
-    /// - output: `[R, D]`
-    pub fn relations(&self, texts: &TokenIds, roles: &[Role], device: &Device) -> Tensor<2> {
-        let mut h = self.text.forward(texts, device).summary;
+    /// - output: `[R, D]`; `None` where the texts are not the input of this model's text encoder
+    pub fn relations(&self, texts: &TextInput, roles: &[Role], device: &Device) -> Option<Tensor<2>> {
+        let mut h = self.read_text(texts, device)?.summary;
         if self.normalize_relations {
             let mean_square = h.clone().square().mean_dim(1);
             h = h / mean_square.clamp_min(1e-6).sqrt();
         }
-        match &self.roles {
+        Some(match &self.roles {
             Some(embedding) => {
                 let one_hot = |role: &Role| match role {
                     Role::Either => [0.0f32, 0.0],
@@ -169,15 +187,25 @@ impl Rcml {
                 h + marks.matmul(embedding.val())
             }
             None => h,
-        }
+        })
     }
 
-    /// Encodes texts of items alone.
-    pub fn encode_text(&self, config: &ModelConfig, texts: &TokenIds, device: &Device) -> Tokens {
-        let tokens = self.text.forward(texts, device);
-        match self.center(config, "text") {
+    /// Encodes texts of items alone; `None` where they are not the input of this model's text encoder.
+    pub fn encode_text(&self, config: &ModelConfig, texts: &TextInput, device: &Device) -> Option<Tokens> {
+        let tokens = self.read_text(texts, device)?;
+        Some(match self.center(config, "text") {
             Some(center) => subtract(tokens, center.running()),
             None => tokens,
+        })
+    }
+
+    fn read_text(&self, texts: &TextInput, device: &Device) -> Option<Tokens> {
+        match texts {
+            TextInput::Ids(ids) => Some(self.text.as_ref()?.forward(ids, device)),
+            TextInput::States(states) => {
+                let (states, log_bias) = states.to_device(device);
+                Some(self.text_states.as_ref()?.forward(states, log_bias))
+            }
         }
     }
 

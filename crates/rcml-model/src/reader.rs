@@ -4,21 +4,41 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rcml_data::{Dataset, FeatureArray, ImageBatch, ImageConfig, ImageStore};
-use rcml_encoders::{TextTokenizer, TokenIds};
+use rcml_encoders::TokenIds;
+use rcml_encoders::pretrained::{StateBatch, TokenCache};
 
-use crate::{Error, ModelConfig, Result};
+use crate::{Error, ModelConfig, Result, TextInput, TextReader, encode_once};
 
 /// Encoder inputs of some items, on the host: made ahead of time on another thread.
 #[derive(Debug, Clone)]
 pub struct ItemBatch {
     /// Number of items.
     pub items: usize,
-    /// Token ids and which items have a text.
-    pub text: Option<(TokenIds, Vec<bool>)>,
-    /// Pixels, and which items have a picture.
-    pub image: Option<ImageBatch>,
+    /// Token ids or states, and which items have a text.
+    pub text: Option<(TextInput, Vec<bool>)>,
+    /// Pixels or states, and which items have a picture.
+    pub image: Option<ImageInput>,
     /// Feature modalities by name: `[N, T, input]` values, and which items have them.
     pub features: BTreeMap<String, FeatureBatch>,
+}
+
+/// What the model's image encoder reads.
+#[derive(Debug, Clone)]
+pub enum ImageInput {
+    /// Pixels, for the encoder from scratch.
+    Pixels(ImageBatch),
+    /// States of a frozen pretrained encoder, and which items have a picture.
+    States(StateBatch, Vec<bool>),
+}
+
+impl ImageInput {
+    /// Which items have a picture.
+    pub fn present(&self) -> &[bool] {
+        match self {
+            Self::Pixels(batch) => &batch.present,
+            Self::States(_, present) => present,
+        }
+    }
 }
 
 /// Feature vectors of some items.
@@ -38,16 +58,20 @@ pub struct ItemReader {
     inner: Arc<Inner>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Inner {
     ids: Option<TokenIds>,
+    text_states: Option<TokenCache>,
     texts: Vec<Option<String>>,
     images: Option<ImageStore>,
+    image_states: Option<TokenCache>,
+    image_problems: Vec<rcml_data::ImageProblem>,
     features: BTreeMap<String, (FeatureArray, Vec<Option<usize>>)>,
 }
 
 impl ItemReader {
-    /// Prepares the modalities that the model has: tokenizes all texts, decodes the pictures of `items`, reads the arrays.
+    /// Prepares the modalities that the model has: tokenizes all texts, decodes the pictures of `items`, reads the arrays;
+    /// what a frozen pretrained encoder reads is encoded, all items at once, unless a token cache has it.
     /// `progress` is called with the number of pictures done, from several threads.
     ///
     /// # Errors
@@ -56,17 +80,26 @@ impl ItemReader {
         dataset: &Dataset,
         items: &[u32],
         model: &ModelConfig,
-        tokenizer: &TextTokenizer,
+        texts: &TextReader,
         image: &ImageConfig,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self> {
-        let mut inner = Inner { ids: None, texts: vec![], images: None, features: BTreeMap::new() };
+        let mut inner = Inner::default();
         for modality in &model.modalities {
             match modality.name.as_str() {
                 "text" => {
-                    let texts: Vec<&str> = dataset.items.iter().map(|i| i.text.as_deref().unwrap_or("")).collect();
-                    inner.ids = Some(tokenizer.encode(&texts, model.text.max_tokens)?);
+                    if texts.towers().reads_text() {
+                        inner.text_states = Some(encode_once::texts(dataset, texts.towers())?);
+                    } else {
+                        let all: Vec<&str> = dataset.items.iter().map(|i| i.text.as_deref().unwrap_or("")).collect();
+                        inner.ids = Some(texts.tokenizer().encode(&all, model.text.max_tokens)?);
+                    }
                     inner.texts = dataset.items.iter().map(|item| item.text.clone()).collect();
+                }
+                "image" if texts.towers().reads_images() => {
+                    let config = texts.towers().image_config(image)?;
+                    let (states, problems) = encode_once::images(dataset, texts.towers(), &config, progress)?;
+                    (inner.image_states, inner.image_problems) = (Some(states), problems);
                 }
                 "image" => {
                     let config = ImageConfig { size: model.image.size, ..image.clone() };
@@ -93,7 +126,7 @@ impl ItemReader {
 
     /// Pictures that were skipped.
     pub fn image_problems(&self) -> &[rcml_data::ImageProblem] {
-        self.inner.images.as_ref().map_or(&[], ImageStore::problems)
+        self.inner.images.as_ref().map_or(&self.inner.image_problems, ImageStore::problems)
     }
 
     /// The text of an item, where the model reads texts.
@@ -107,8 +140,21 @@ impl ItemReader {
     /// A picture that has become unreadable.
     pub fn batch(&self, items: &[u32]) -> Result<ItemBatch> {
         let has_text = |item: &u32| self.text(*item).is_some();
-        let text = self.inner.ids.as_ref().map(|ids| (ids.select(items), items.iter().map(has_text).collect()));
-        let image = self.inner.images.as_ref().map(|images| images.batch(items)).transpose()?;
+        let inner = &self.inner;
+        let text = match (&inner.text_states, &inner.ids) {
+            (Some(states), _) => Some(TextInput::States(states.batch(items))),
+            (None, Some(ids)) => Some(TextInput::Ids(ids.select(items))),
+            (None, None) => None,
+        };
+        let text = text.map(|text| (text, items.iter().map(has_text).collect()));
+        let image = match (&inner.image_states, &inner.images) {
+            (Some(states), _) => {
+                let present = items.iter().map(|item| states.has(*item)).collect();
+                Some(ImageInput::States(states.batch(items), present))
+            }
+            (None, Some(images)) => Some(ImageInput::Pixels(images.batch(items)?)),
+            (None, None) => None,
+        };
         let features = self.inner.features.iter().map(|(name, (array, rows))| {
             let rows: Vec<Option<usize>> = items.iter().map(|item| rows[*item as usize]).collect();
             (name.clone(), feature_batch(array, &rows))

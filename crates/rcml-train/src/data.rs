@@ -3,14 +3,16 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
+use burn::tensor::Device;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_data::{
     Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
 };
-use rcml_encoders::{TextTokenizer, TokenIds};
+use rcml_encoders::TextTokenizer;
+use rcml_encoders::pretrained::cache_folder;
 use rcml_losses::{AnchorRow, PairTargets};
-use rcml_model::{ItemBatch, ItemReader, ModalityShape, Roles};
+use rcml_model::{ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
 
 use crate::{Event, Observer, Result, RunConfig};
 
@@ -18,7 +20,7 @@ use crate::{Event, Observer, Result, RunConfig};
 pub(crate) struct RunData {
     pub(crate) dataset: Dataset,
     pub(crate) splits: Splits,
-    pub(crate) tokenizer: TextTokenizer,
+    pub(crate) texts: TextReader,
     /// Weight of each token in a text's summary at the start.
     pub(crate) salience: Vec<f32>,
     pub(crate) reader: ItemReader,
@@ -27,8 +29,7 @@ pub(crate) struct RunData {
     /// Equal numbers for items with the same text: no text tells them apart, so they are not each other's negatives.
     same_text: Vec<u32>,
     relation_specific_negatives: bool,
-    same_item: TokenIds,
-    max_tokens: usize,
+    same_item: TextInput,
     seed: u64,
     word_dropout: f64,
     roles: Roles,
@@ -38,19 +39,25 @@ pub(crate) struct RunData {
 pub(crate) struct StepInput {
     pub(crate) items: ItemBatch,
     /// Texts and roles that condition, C of them; empty where the batch has no relation.
-    pub(crate) conditions: Option<(TokenIds, Vec<Role>)>,
+    pub(crate) conditions: Option<(TextInput, Vec<Role>)>,
     /// Per relation, the condition of its anchors and of its candidates.
     pub(crate) slots: Vec<(usize, usize)>,
     pub(crate) related: PairTargets,
     /// The generic relation.
-    pub(crate) generic: TokenIds,
+    pub(crate) generic: TextInput,
     pub(crate) same_item: PairTargets,
 }
 
 impl RunData {
     /// Reads and splits a dataset, checks that nothing held out is trained on, trains (or reads, when resuming) the tokenizer,
     /// decodes the pictures, and fills in what the model takes from the data.
-    pub(crate) fn open(path: &Path, run: &Path, config: &mut RunConfig, observer: &mut dyn Observer) -> Result<Self> {
+    pub(crate) fn open(
+        path: &Path,
+        run: &Path,
+        config: &mut RunConfig,
+        device: &Device,
+        observer: &mut dyn Observer,
+    ) -> Result<Self> {
         let dataset = Dataset::open(path)?;
         let splits = Splits::assign(&dataset, &config.split)?;
         let record = TrainingRecord::of(&dataset, &splits);
@@ -76,6 +83,20 @@ impl RunData {
         };
         let salience = tokenizer.salience(&texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
+        let towers = Towers::find(&mut config.model.pretrained, device)?;
+        config.validate()?;
+        for (what, encoder) in [("texts", &config.model.pretrained.text), ("pictures", &config.model.pretrained.image)]
+        {
+            if encoder.is_set() {
+                let (source, width) = (&encoder.source, encoder.width);
+                let cache = cache_folder();
+                observer.event(&Event::Message(format!(
+                    "{what} are read by {source}, frozen, width {width}; every item is encoded once and kept in {}",
+                    cache.display()
+                )));
+            }
+        }
+        let reads = TextReader::new(tokenizer, config.model.text.max_tokens, towers);
 
         let mut watched = train.clone();
         watched.extend(splits.items_of(Split::Validation));
@@ -83,7 +104,7 @@ impl RunData {
         watched.dedup();
         let pictures = watched.iter().filter(|item| dataset.items[**item as usize].image.is_some()).count();
         observer.event(&Event::Images { done: 0, total: pictures });
-        let reader = ItemReader::open(&dataset, &watched, &config.model, &tokenizer, &config.image, &|_| {})?;
+        let reader = ItemReader::open(&dataset, &watched, &config.model, &reads, &config.image, &|_| {})?;
         observer.event(&Event::Images { done: pictures, total: pictures });
         for problem in reader.image_problems() {
             let message = format!("skipped {}: {}", problem.path.display(), problem.message);
@@ -94,11 +115,11 @@ impl RunData {
             RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
         let sampler = RelationSampler::for_dataset(config.sampler.clone(), config.seed, train, &dataset, graph)?;
         let same_text = same_text(&dataset);
-        let same_item = tokenizer.encode(&[&config.model.same_item], config.model.text.max_tokens)?;
+        let same_item = reads.read(&[&config.model.same_item])?;
         Ok(Self {
             dataset,
             splits,
-            tokenizer,
+            texts: reads,
             salience,
             reader,
             sampler,
@@ -106,7 +127,6 @@ impl RunData {
             same_text,
             relation_specific_negatives: config.objective.relation_specific_negatives,
             same_item,
-            max_tokens: config.model.text.max_tokens,
             seed: config.seed,
             word_dropout: config.training.word_dropout,
             roles: config.model.roles,
@@ -142,10 +162,10 @@ impl RunData {
             }
             slots.push((first, texts.len() - 1));
         }
-        let conditions =
-            if texts.is_empty() { None } else { Some((self.tokenizer.encode(&texts, self.max_tokens)?, roles)) };
+        let conditions = if texts.is_empty() { None } else { Some((self.texts.read(&texts)?, roles)) };
         let mut items = self.reader.batch(&batch.items)?;
-        if let Some((words, _)) = items.text.as_mut().filter(|_| self.word_dropout > 0.0) {
+        // States of a frozen encoder have seen all words already.
+        if let Some((TextInput::Ids(words), _)) = items.text.as_mut().filter(|_| self.word_dropout > 0.0) {
             let mut seed = [0; 32];
             seed[..8].copy_from_slice(&self.seed.to_le_bytes());
             seed[8..16].copy_from_slice(&step.to_le_bytes());

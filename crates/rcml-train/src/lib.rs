@@ -19,6 +19,7 @@ mod checkpoint;
 mod clip;
 mod config;
 mod data;
+mod encoders;
 mod error;
 mod events;
 mod log;
@@ -31,6 +32,7 @@ mod step;
 mod validation;
 
 pub use config::{OptimizerConfig, RunConfig, TrainingConfig};
+pub use encoders::encoder_settings;
 pub use error::{Error, Result};
 pub use events::{Event, Observer, Silent};
 pub use preset::preset_names;

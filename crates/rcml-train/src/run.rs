@@ -68,7 +68,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if out.join("model.safetensors").is_file() {
         return Err(Error::file(out, "this run is finished; choose another folder or remove it"));
     }
-    let data = Arc::new(RunData::open(path, out, &mut config, observer)?);
+    let data = Arc::new(RunData::open(path, out, &mut config, &device, observer)?);
     write_start(out, &config, &data)?;
 
     // Burn draws a parameter at its first use, from a stream that the whole process shares; the order of uses is the model's own.

@@ -27,14 +27,17 @@ pub(crate) fn forward(
     let means = encoded.iter().filter_map(|m| Some((m.name.clone(), m.mean.clone()?))).collect();
     let scale = model.temperature.scale();
     let mut terms = Vec::new();
-    if let Some((texts, roles)) = input.conditions.as_ref().filter(|_| objective.config().related > 0.0) {
-        let relations = model.relations(texts, roles, device);
+    let conditions = input.conditions.as_ref().filter(|_| objective.config().related > 0.0);
+    if let Some(relations) = conditions.and_then(|(texts, roles)| model.relations(texts, roles, device)) {
         let modalities: Vec<_> =
             encoded.iter().map(|m| related(model, config, m, relations.clone(), input, device)).collect();
         terms.extend(objective.related(&modalities, &input.related, &scale));
     }
-    if objective.config().same_item > 0.0 && encoded.len() > 1 {
-        let relation = model.relations(&input.generic, &[rcml_data::Role::Either], device);
+    let generic = || model.relations(&input.generic, &[rcml_data::Role::Either], device);
+    if objective.config().same_item > 0.0
+        && encoded.len() > 1
+        && let Some(relation) = generic()
+    {
         let modalities: Vec<_> = encoded
             .iter()
             .map(|modality| {

@@ -57,7 +57,7 @@ impl Validation {
     ) -> Result<f64> {
         let model = model.valid();
         let device = model.devices().into_iter().next().ok_or_else(|| Error::input("the model has no parameters"))?;
-        let embedder = Embedder::new(model, config.clone(), data.tokenizer.clone(), image.clone(), device.inner());
+        let embedder = Embedder::new(model, config.clone(), data.texts.clone(), image.clone(), device.inner());
         let encoded = embedder.encode(&data.reader, &self.items, &|_| {})?;
         let (mut sum, mut count) = (0.0, 0usize);
         for (relation, questions) in &self.questions {

@@ -5,10 +5,9 @@ use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
-use super::{ImageConfig, ResizeMode};
+use super::{ImageConfig, ResizeFilter, ResizeMode};
 
-/// Resizes with an antialiased bicubic (Catmull-Rom), the filter that CLIP and SigLIP were trained with, and writes
-/// planes: `out` is `[3, S, S]`.
+/// Resizes with an antialiased filter and writes planes: `out` is `[3, S, S]`.
 ///
 /// # Errors
 /// What the resizer said.
@@ -23,29 +22,54 @@ pub(super) fn square(picture: &RgbImage, config: &ImageConfig, out: &mut [u8]) -
             (scaled(width), scaled(height))
         }
     };
-    let mut options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom));
-    if config.resize == ResizeMode::Crop {
-        let (left, across) = window(width, width.min(height), size);
-        let (top, down) = window(height, width.min(height), size);
-        options = options.crop(left, top, across, down);
-    }
-    let (w, h) = inner;
-    // The typed entry point: the other one compiles every filter for every pixel type, which is minutes of build.
-    let mut resized = vec![0; 3 * w * h];
-    let source = TypedImageRef::<U8x3>::from_buffer(picture.width(), picture.height(), picture.as_raw())
-        .map_err(|e| e.to_string())?;
-    let mut target = TypedImage::<U8x3>::from_buffer(w as u32, h as u32, &mut resized).map_err(|e| e.to_string())?;
-    Resizer::new().resize_typed(&source, &mut target, &options).map_err(|e| e.to_string())?;
+    let filter = match config.filter {
+        ResizeFilter::Bilinear => FilterType::Bilinear,
+        ResizeFilter::Bicubic => FilterType::CatmullRom,
+        ResizeFilter::Lanczos => FilterType::Lanczos3,
+    };
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
+    let source = (picture.as_raw().as_slice(), width, height);
+    let (w, _) = inner;
+    let resized = match config.resize {
+        ResizeMode::Pad => resize(source, inner, &options)?,
+        // Across, then down, rounded to bytes in between: what Pillow does. In one call the library goes down first, and where
+        // the filter overshoots at both edges of a corner the clipped values differ.
+        ResizeMode::Squash => {
+            let across = resize(source, (w, height), &options)?;
+            resize((&across, w, height), inner, &options)?
+        }
+        ResizeMode::Crop => {
+            let shorter = if config.shorter_side == 0 { size } else { config.shorter_side };
+            let (left, across) = window(width, width.min(height), shorter, size);
+            let (top, down) = window(height, width.min(height), shorter, size);
+            let narrow = resize(source, (w, height), &options.crop(left, 0.0, across, height as f64))?;
+            resize((&narrow, w, height), inner, &options.crop(0.0, top, w as f64, down))?
+        }
+    };
     place(&resized, inner, size, config.background, out);
     Ok(())
 }
 
+/// Interleaved pixels of one size become those of another.
+fn resize(
+    (pixels, width, height): (&[u8], usize, usize),
+    (w, h): (usize, usize),
+    options: &ResizeOptions,
+) -> Result<Vec<u8>, String> {
+    // The typed entry point: the other one compiles every filter for every pixel type, which is minutes of build.
+    let mut resized = vec![0; 3 * w * h];
+    let source = TypedImageRef::<U8x3>::from_buffer(width as u32, height as u32, pixels).map_err(|e| e.to_string())?;
+    let mut target = TypedImage::<U8x3>::from_buffer(w as u32, h as u32, &mut resized).map_err(|e| e.to_string())?;
+    Resizer::new().resize_typed(&source, &mut target, options).map_err(|e| e.to_string())?;
+    Ok(resized)
+}
+
 /// The part of one side that the centre crop keeps, in source pixels: (start, length).
 ///
-/// This is "resize the shorter side to S, then cut the centre S" with the roundings of torchvision, without ever making
+/// This is "resize the shorter side to L, then cut the centre S" with the roundings of torchvision, without ever making
 /// the long side: a picture of 1 x 30,000 pixels would become gigabytes on the way.
-fn window(side: usize, shorter: usize, size: usize) -> (f64, f64) {
-    let resized = (size * side / shorter).max(size);
+fn window(side: usize, shorter: usize, length: usize, size: usize) -> (f64, f64) {
+    let resized = (length * side / shorter).max(length);
     let offset = ((resized - size) as f64 / 2.0).round_ties_even();
     let scale = side as f64 / resized as f64;
     (offset * scale, (size as f64 * scale).min(side as f64 - offset * scale))
@@ -134,6 +158,18 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_longer_shorter_side_cuts_deeper() {
+        let picture = RgbImage::from_fn(90, 60, |x, y| Rgb([(x * 2) as u8, (y * 4) as u8, ((x * y) % 256) as u8]));
+        let mut cut = vec![0; 3 * 16 * 16];
+        let config = ImageConfig { size: 16, resize: ResizeMode::Crop, shorter_side: 32, ..ImageConfig::default() };
+        square(&picture, &config, &mut cut).unwrap();
+        let whole = resized(&picture, ResizeMode::Crop, 32);
+        for (x, y) in (0..16).flat_map(|x| (0..16).map(move |y| (x, y))) {
+            assert_eq!(pixel(&cut, 16, x, y), pixel(&whole, 32, x + 8, y + 8), "{x} {y}");
         }
     }
 

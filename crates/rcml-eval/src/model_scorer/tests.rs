@@ -2,7 +2,7 @@ use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_data::{ImageConfig, Item, Relation};
 use rcml_encoders::{TextConfig, TextTokenizer, TokenizerConfig, TransformerConfig, VisionConfig};
 use rcml_losses::TemperatureConfig;
-use rcml_model::{ModalityShape, ModelConfig, Roles};
+use rcml_model::{ModalityShape, ModelConfig, Roles, TextReader, Towers};
 
 use super::*;
 
@@ -51,7 +51,8 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     let device = rcml_kernels::device::parse("cpu").unwrap();
     device.seed(3);
     let network = config.init(&TemperatureConfig::default(), &[], &device);
-    let embedder = Embedder::new(network, config, tokenizer, ImageConfig::default(), device);
+    let texts = TextReader::new(tokenizer, config.text.max_tokens, Towers::none(&device));
+    let embedder = Embedder::new(network, config, texts, ImageConfig::default(), device);
     let reader = embedder.reader(dataset, &(0..ITEMS).collect::<Vec<_>>(), &|_| {}).unwrap();
     (embedder, reader)
 }

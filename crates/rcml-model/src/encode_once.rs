@@ -1,0 +1,106 @@
+//! A whole data set through a frozen encoder, once, into a token cache.
+
+use rayon::prelude::*;
+use rcml_data::{Dataset, ImageConfig, ImageProblem, ImageStore};
+use rcml_encoders::pretrained::{TokenCache, TokenWriter};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use crate::{EncoderSource, Error, Result, Towers};
+
+/// Changes whenever the same encoder would be made to give other states.
+const FORMAT: &str = "rcml-tokens-1";
+
+/// Texts or pictures encoded at a time: bounds the memory of the encoder's activations.
+const CHUNK: usize = 32;
+
+/// States of all texts of a data set.
+///
+/// # Errors
+/// The encoder's, or the cache folder's.
+pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
+    let source = towers.text_source().ok_or_else(|| Error::input("the model has no pretrained text encoder"))?;
+    let width = source.width;
+    let texts: Vec<Option<&str>> = dataset.items.iter().map(|item| item.text.as_deref()).collect();
+    let hashes: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| xxh3_128(text.as_bytes()))).collect();
+    let key = key(source, "text", &hashes);
+    if let Some(cache) = TokenCache::open(towers.cache(), &key, texts.len(), width) {
+        return Ok(cache);
+    }
+    let mut items: Vec<usize> = (0..texts.len()).filter(|item| texts[*item].is_some()).collect();
+    let mut lengths = vec![0; texts.len()];
+    for chunk in items.chunks(1024) {
+        let found = towers.text_lengths(&chunk.iter().map(|item| texts[*item].unwrap_or("")).collect::<Vec<_>>())?;
+        chunk.iter().zip(found).for_each(|(item, length)| lengths[*item] = length);
+    }
+    // Texts of one length go together, so that little is computed for padding.
+    items.sort_by_key(|item| lengths[*item]);
+    TokenCache::create(towers.cache(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
+        for chunk in items.chunks(CHUNK) {
+            let texts: Vec<&str> = chunk.iter().map(|item| texts[*item].unwrap_or("")).collect();
+            put(writer, chunk, &towers.encode_texts(&texts)?)?;
+        }
+        Ok(())
+    })
+}
+
+/// States of all pictures of a data set; `config` is the encoder's preprocessing. `progress` is called with the number of
+/// pictures encoded. Also gives the pictures that were skipped, where they are encoded now.
+///
+/// # Errors
+/// Corrupt pictures, unless they are to be skipped; the encoder's; the cache folder's.
+pub(crate) fn images(
+    dataset: &Dataset,
+    towers: &Towers,
+    config: &ImageConfig,
+    progress: &(dyn Fn(usize) + Sync),
+) -> Result<(TokenCache, Vec<ImageProblem>)> {
+    let source = towers.image_source().ok_or_else(|| Error::input("the model has no pretrained image encoder"))?;
+    let width = source.width;
+    let hash = |item: &rcml_data::Item| match &item.image {
+        // A file that cannot be read is a problem of the decoder's, which names it.
+        Some(path) => std::fs::read(dataset.root.join(path)).map_or(1, |bytes| xxh3_128(&bytes)),
+        None => 0,
+    };
+    let hashes: Vec<u128> = dataset.items.par_iter().map(hash).collect();
+    let kept = ImageConfig { cache_mib: 0, ..config.clone() };
+    let key = key(source, &format!("image {kept:?}"), &hashes);
+    let count = dataset.items.len();
+    if let Some(cache) = TokenCache::open(towers.cache(), &key, count, width) {
+        return Ok((cache, Vec::new()));
+    }
+    let items: Vec<u32> = (0..count as u32).filter(|item| dataset.items[*item as usize].image.is_some()).collect();
+    let store = ImageStore::open(dataset, &items, config.clone(), &|_| {})?;
+    let blank = towers.encode_images(vec![0.0; 3 * config.size * config.size], 1)?;
+    let tokens = blank.first().map_or(0, |row| row.len() / width.max(1));
+    let lengths: Vec<usize> = dataset.items.iter().map(|item| if item.image.is_some() { tokens } else { 0 }).collect();
+    let cache = TokenCache::create(towers.cache(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
+        for (done, chunk) in items.chunks(CHUNK).enumerate() {
+            let batch = store.batch(chunk)?;
+            let rows = towers.encode_images(batch.pixels, chunk.len())?;
+            let usable = chunk.iter().zip(rows).zip(&batch.present).filter(|(_, present)| **present);
+            let (items, rows): (Vec<usize>, Vec<Vec<f32>>) =
+                usable.map(|((item, row), _)| (*item as usize, row)).unzip();
+            put(writer, &items, &rows)?;
+            progress(done * CHUNK + chunk.len());
+        }
+        Ok(())
+    })?;
+    Ok((cache, store.problems().to_vec()))
+}
+
+fn put(writer: &mut TokenWriter, items: &[usize], rows: &[Vec<f32>]) -> Result<()> {
+    for (item, row) in items.iter().zip(rows) {
+        writer.put(*item, row)?;
+    }
+    Ok(())
+}
+
+/// Everything that decides about the states: encoder, preprocessing, and the content of every item in its order.
+fn key(source: &EncoderSource, preprocessing: &str, hashes: &[u128]) -> String {
+    let mut hash = Xxh3::new();
+    let EncoderSource { fingerprint, precision, .. } = source;
+    let count = hashes.len();
+    hash.update(format!("{FORMAT}\n{fingerprint}\n{preprocessing}\n{precision:?}\n{count}\n").as_bytes());
+    hashes.iter().for_each(|item| hash.update(&item.to_le_bytes()));
+    format!("{:032x}", hash.digest128())
+}
