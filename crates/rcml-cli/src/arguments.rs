@@ -43,7 +43,9 @@ pub(crate) enum DataCommand {
     Check(crate::data::check::CheckArguments),
     /// Count items, relations, edges and splits
     Stats(crate::data::stats::StatsArguments),
-    /// Make one of the known datasets
+    /// Find items that are nearly the same
+    Duplicates(crate::data::duplicates::DuplicateArguments),
+    /// Make a dataset, or add relations to one
     Build(crate::data::build::BuildArguments),
     /// Write a dataset in another format
     Convert(crate::data::convert::ConvertArguments),

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
     let result = match Rcml::parse().command {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),
+        Command::Data(DataCommand::Duplicates(arguments)) => data::duplicates::run(&arguments),
         Command::Data(DataCommand::Build(arguments)) => data::build::run(&arguments),
         Command::Data(DataCommand::Convert(arguments)) => data::convert::run(&arguments),
         Command::Data(DataCommand::Graph(arguments)) => data::graph::run(&arguments),

@@ -31,6 +31,8 @@ pub struct DatasetStats {
     pub duplicate_edges: usize,
     /// Items whose text an earlier item has.
     pub duplicate_texts: usize,
+    /// Pairs of near-duplicates that `duplicates.jsonl` names; `None` where nobody has looked for them.
+    pub near_duplicates: Option<usize>,
     /// Items without any edge.
     pub isolated_items: usize,
     /// Number of different labels.
@@ -110,11 +112,18 @@ impl DatasetStats {
             unused_edges: splits.unused_edges(),
             duplicate_edges: dataset.edges.len() - statements.len(),
             duplicate_texts: texts.len() - texts.iter().collect::<HashSet<_>>().len(),
+            near_duplicates: near_duplicates(dataset),
             isolated_items: (0..dataset.items.len() as u32).filter(|&i| graph.related_items(i).is_empty()).count(),
             labels: labels.len(),
             per_relation: per_relation.collect(),
         }
     }
+}
+
+/// Lines of the file that `rcml data duplicates` writes.
+fn near_duplicates(dataset: &Dataset) -> Option<usize> {
+    let text = std::fs::read(dataset.root.join("duplicates.jsonl")).ok()?;
+    Some(text.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count())
 }
 
 fn per_split(count: impl Fn(Split) -> usize) -> BTreeMap<String, usize> {
@@ -148,7 +157,8 @@ impl fmt::Display for DatasetStats {
         let unseen = self.per_relation.iter().filter(|relation| !relation.seen).count();
         writeln!(f, "  relations   {:>9}   {} seen, {unseen} unseen", self.relations, self.relations - unseen)?;
         writeln!(f, "  labels      {:>9}", self.labels)?;
-        writeln!(f, "  duplicates  {:>9}   items with the text of another", self.duplicate_texts)?;
+        let near = self.near_duplicates.map(|pairs| format!("; {pairs} pairs in duplicates.jsonl")).unwrap_or_default();
+        writeln!(f, "  duplicates  {:>9}   items with the text of another{near}", self.duplicate_texts)?;
         writeln!(f, "  isolated    {:>9}   items without an edge", self.isolated_items)?;
         if self.per_relation.is_empty() {
             return Ok(());

@@ -1,10 +1,17 @@
 //! `rcml data build`.
 
+mod amazon;
+mod goodreads;
+mod interactions;
+mod relating;
+mod structure;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use rcml_data::build::{EmojiOptions, SyntheticOptions, build_emoji, build_synthetic};
+use rcml_data::Dataset;
+use rcml_data::build::{EmojiOptions, InteractionReport, SyntheticOptions, build_emoji, build_synthetic};
 
 use crate::failure::{Failure, Result};
 use crate::output::{note, print};
@@ -12,7 +19,8 @@ use crate::output::{note, print};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
   rcml data build emoji --out emoji
-  rcml data build synthetic --items 5000 --seed 1 --out synthetic")]
+  rcml data build synthetic --items 5000 --seed 1 --out synthetic
+  rcml data build interactions --items products.csv --log purchases.csv --out shop")]
 pub(crate) struct BuildArguments {
     #[command(subcommand)]
     recipe: Recipe,
@@ -44,6 +52,24 @@ enum Recipe {
         #[arg(long)]
         no_images: bool,
     },
+    /// Relations from what people take: a table of items and a log of who took what
+    Interactions(Box<interactions::InteractionArguments>),
+    /// Products and reviews of the Amazon Reviews data of 2018 or 2023
+    Amazon(Box<amazon::AmazonArguments>),
+    /// Books and what people read, of the Goodreads data
+    Goodreads(Box<goodreads::GoodreadsArguments>),
+    /// Relations from attributes that items share: the same brand, another size
+    Attributes(Box<structure::AttributeArguments>),
+    /// Relations from a taxonomy: is a kind of, siblings, cousins
+    Taxonomy(Box<structure::TaxonomyArguments>),
+    /// Relations from the nearest neighbours of feature vectors: looks alike
+    Neighbours(Box<structure::NeighbourArguments>),
+    /// Relations from orders, bundles and sessions: is bought in the same order as
+    Baskets(Box<structure::BasketArguments>),
+    /// Relations from the statements of a knowledge graph (N-Triples or tab-separated)
+    Triples(Box<structure::TripleArguments>),
+    /// One graph of several datasets about the same items
+    Compose(Box<structure::ComposeArguments>),
 }
 
 #[derive(Debug, Args)]
@@ -63,14 +89,48 @@ pub(crate) fn run(arguments: &BuildArguments) -> Result<()> {
             if let Some(attribution) = &dataset.info.attribution {
                 note(attribution);
             }
-            Ok((dataset.items.len(), dataset.relations.len(), dataset.edges.len() as u64))
+            Ok(Built::counts(dataset.items.len(), dataset.relations.len(), dataset.edges.len() as u64))
         }),
         Recipe::Synthetic { target, items, seed, no_images } => target.build("synthetic", |out| {
             let options =
                 SyntheticOptions { items: *items, seed: *seed, images: !no_images, ..SyntheticOptions::default() };
             let counts = build_synthetic(out, &options)?;
-            Ok((counts.items, counts.relations, counts.edges))
+            Ok(Built::counts(counts.items, counts.relations, counts.edges))
         }),
+        Recipe::Interactions(arguments) => interactions::run(arguments),
+        Recipe::Amazon(arguments) => amazon::run(arguments),
+        Recipe::Goodreads(arguments) => goodreads::run(arguments),
+        Recipe::Attributes(arguments) => structure::attributes(arguments),
+        Recipe::Taxonomy(arguments) => structure::taxonomy(arguments),
+        Recipe::Neighbours(arguments) => structure::neighbours(arguments),
+        Recipe::Baskets(arguments) => structure::baskets(arguments),
+        Recipe::Triples(arguments) => structure::triples(arguments),
+        Recipe::Compose(arguments) => structure::composed(arguments),
+    }
+}
+
+/// What a recipe wrote.
+struct Built {
+    items: usize,
+    relations: usize,
+    edges: u64,
+    /// What there is to say beyond the counts.
+    report: Option<String>,
+}
+
+impl Built {
+    fn counts(items: usize, relations: usize, edges: u64) -> Self {
+        Self { items, relations, edges, report: None }
+    }
+
+    fn of(dataset: &Dataset, report: String) -> Self {
+        let counts = Self::counts(dataset.items.len(), dataset.relations.len(), dataset.edges.len() as u64);
+        Self { report: Some(report), ..counts }
+    }
+
+    /// Counts what stands in the folder: links between items may have joined the relations of the report.
+    fn with_report(out: &Path, report: &InteractionReport) -> Result<Self> {
+        Ok(Self::of(&Dataset::open(out)?, report.to_string()))
     }
 }
 
@@ -78,15 +138,24 @@ pub(crate) fn run(arguments: &BuildArguments) -> Result<()> {
 const MARK: &str = ".rcml-build";
 
 impl Target {
-    fn build(&self, name: &str, build: impl FnOnce(&Path) -> Result<(usize, usize, u64)>) -> Result<()> {
+    /// As [`Self::build`]; the folder may also be the one that the data come from.
+    fn build_over(&self, from: &Path, name: &str, build: impl FnOnce(&Path) -> Result<Built>) -> Result<()> {
+        let same = matches!((from.canonicalize(), self.out.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        Self { out: self.out.clone(), force: self.force || same }.build(name, build)
+    }
+
+    fn build(&self, name: &str, build: impl FnOnce(&Path) -> Result<Built>) -> Result<()> {
         let out = &self.out;
         if !self.force {
             may_write(out, name)?;
         }
         let mark = out.join(MARK);
         fs::create_dir_all(out).and_then(|()| fs::write(&mark, name)).map_err(|e| Failure::Runtime(at(out, &e)))?;
-        let (items, relations, edges) = build(out)?;
+        let Built { items, relations, edges, report } = build(out)?;
         fs::remove_file(&mark).map_err(|error| Failure::Runtime(at(&mark, &error)))?;
+        if let Some(report) = report {
+            print(&report)?;
+        }
         print(&format!("{}: {items} items, {relations} relations, {edges} edges", out.display()))
     }
 }

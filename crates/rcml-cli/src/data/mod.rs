@@ -3,6 +3,7 @@
 pub(crate) mod build;
 pub(crate) mod check;
 pub(crate) mod convert;
+pub(crate) mod duplicates;
 pub(crate) mod graph;
 pub(crate) mod split;
 pub(crate) mod stats;

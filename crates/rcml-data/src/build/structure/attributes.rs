@@ -1,0 +1,289 @@
+//! "Has the same brand as it, but another size": relations from attributes that items share.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::draft::{Draft, attach, phrased};
+use super::words::{list, spoken};
+use super::{Added, PruneOptions, ring};
+use crate::build::interactions::slug;
+use crate::{Dataset, Error, Item, Relation, Result};
+
+/// What two items must have in common, and what must differ.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AttributeRule {
+    /// Attributes with equal values (with a common one, where an item has several); at least one.
+    pub same: Vec<String>,
+    /// Attributes that both have, with values of which none is common.
+    pub differ: Vec<String>,
+}
+
+impl AttributeRule {
+    /// Reads "brand category !size": names apart by blanks, `!` before those that must differ. `label` is the item's label;
+    /// `a.b` looks into an object.
+    ///
+    /// # Errors
+    /// A rule without an attribute to share.
+    pub fn parse(text: &str) -> Result<Self> {
+        let mut rule = Self::default();
+        for word in text.split_whitespace() {
+            match word.strip_prefix('!') {
+                Some("") => return Err(Error::input(format!("rule {text:?}: expected a name right behind each !"))),
+                Some(name) => rule.differ.push(name.into()),
+                None => rule.same.push(word.into()),
+            }
+        }
+        if rule.same.is_empty() {
+            return Err(Error::input(format!("rule {text:?}: expected at least one attribute that items share")));
+        }
+        Ok(rule)
+    }
+}
+
+/// How relations are made from attributes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AttributeOptions {
+    /// Each makes a relation.
+    pub rules: Vec<AttributeRule>,
+    /// Whether each value makes a relation of its own: "the brand of both is Graco".
+    pub per_value: bool,
+    /// A value that more than this share of the items has says nothing and is left out.
+    pub most_share: f64,
+    /// Seed of the pairs that are drawn of large groups.
+    pub seed: u64,
+    /// Edges of an item, and of a relation.
+    pub prune: PruneOptions,
+}
+
+impl Default for AttributeOptions {
+    fn default() -> Self {
+        let prune = PruneOptions { degree: 20, ..PruneOptions::default() };
+        Self { rules: Vec::new(), per_value: false, most_share: 0.3, seed: 0, prune }
+    }
+}
+
+/// Adds the relations of the rules. Of a group with more members than an item may have edges, pairs are drawn.
+///
+/// # Errors
+/// No rules, a share outside (0, 1], an attribute that no item has, a relation that is there already.
+pub fn add_attributes(dataset: &mut Dataset, options: &AttributeOptions) -> Result<Added> {
+    if options.rules.is_empty() {
+        return Err(Error::input("there is no rule: expected at least one, such as \"brand !size\""));
+    }
+    if !(options.most_share > 0.0 && options.most_share <= 1.0) {
+        let found = options.most_share;
+        return Err(Error::input(format!("most share: expected above 0 and at most 1, found {found}")));
+    }
+    let (mut drafts, mut notes) = (Vec::new(), Vec::new());
+    for (number, rule) in options.rules.iter().enumerate() {
+        let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+        rng.set_stream(number as u64);
+        drafts.extend(draft(dataset, rule, options, &mut rng, &mut notes)?);
+    }
+    attach(dataset, drafts, &options.prune, notes)
+}
+
+fn draft(
+    dataset: &Dataset,
+    rule: &AttributeRule,
+    options: &AttributeOptions,
+    rng: &mut ChaCha8Rng,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Draft>> {
+    for name in rule.same.iter().chain(&rule.differ) {
+        if !dataset.items.iter().any(|item| !values(item, name).is_empty()) {
+            let known: BTreeSet<&str> =
+                dataset.items.iter().flat_map(|item| item.attributes.keys()).map(String::as_str).collect();
+            let known = known.into_iter().collect::<Vec<_>>().join(", ");
+            return Err(Error::input(format!("no item has the attribute {name:?}; there are label, {known}")));
+        }
+    }
+    let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
+    for (item, number) in dataset.items.iter().zip(0..) {
+        for key in keys(item, &rule.same) {
+            groups.entry(key).or_default().push(number);
+        }
+    }
+    let most = (options.most_share * dataset.items.len() as f64).floor() as usize;
+    let before = groups.len();
+    groups.retain(|_, members| members.len() <= most.max(2));
+    if groups.len() < before {
+        let names = list(&rule.same);
+        notes.push(format!("{names}: {} values that too many items have are left out", before - groups.len()));
+    }
+    let differing: Vec<Vec<BTreeSet<String>>> = rule
+        .differ
+        .iter()
+        .map(|name| dataset.items.iter().map(|item| values(item, name).into_iter().collect()).collect())
+        .collect();
+    let differ = |a: u32, b: u32| {
+        differing.iter().all(|of| {
+            let (a, b) = (&of[a as usize], &of[b as usize]);
+            !a.is_empty() && !b.is_empty() && a.is_disjoint(b)
+        })
+    };
+    let mut whole = Draft { relation: relation(rule, None), edges: Vec::new() };
+    let mut drafts = Vec::new();
+    for (key, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
+        let edges = ring::pairs(members, options.prune.degree, rng, differ).into_iter().map(|(a, b)| (a, b, 1.0));
+        if options.per_value {
+            drafts.push(Draft { relation: relation(rule, Some(key)), edges: edges.collect() });
+        } else {
+            whole.edges.extend(edges);
+        }
+    }
+    if !options.per_value {
+        drafts.push(whole);
+    }
+    Ok(drafts)
+}
+
+/// The values of an attribute; texts without regard to case and blanks around them.
+fn values(item: &Item, name: &str) -> Vec<String> {
+    fn flat(value: &Value) -> Vec<String> {
+        match value {
+            Value::String(text) if text.trim().is_empty() => Vec::new(),
+            Value::String(text) => vec![text.trim().to_lowercase()],
+            Value::Number(number) => vec![number.to_string()],
+            Value::Bool(flag) => vec![flag.to_string()],
+            Value::Array(values) => values.iter().flat_map(flat).collect(),
+            _ => Vec::new(),
+        }
+    }
+    if name == "label" {
+        return item.label.iter().map(|label| label.trim().to_lowercase()).collect();
+    }
+    let direct = item.attributes.get(name);
+    let nested = || {
+        let mut parts = name.split('.');
+        let first = item.attributes.get(parts.next()?)?;
+        parts.try_fold(first, |value, part| value.get(part))
+    };
+    direct.or_else(nested).map(flat).unwrap_or_default()
+}
+
+/// Every combination of values of the attributes.
+fn keys(item: &Item, names: &[String]) -> BTreeSet<Vec<String>> {
+    let mut keys = BTreeSet::from([Vec::new()]);
+    for name in names {
+        let values = values(item, name);
+        let longer = |key: &Vec<String>| {
+            values.iter().map(|value| [key.as_slice(), std::slice::from_ref(value)].concat()).collect::<Vec<_>>()
+        };
+        keys = keys.iter().flat_map(longer).collect();
+    }
+    keys
+}
+
+fn relation(rule: &AttributeRule, value: Option<&[String]>) -> Relation {
+    let names: Vec<String> = rule.same.iter().map(|name| spoken(name)).collect();
+    let others: Vec<String> = rule.differ.iter().map(|name| spoken(name)).collect();
+    let other_id = if others.is_empty() { String::new() } else { format!("-other-{}", slug(&others.join(" "))) };
+    let (same, other) = (list(&names), list(&others));
+    let Some(value) = value else {
+        let mut phrasings = match other.as_str() {
+            "" => vec![
+                format!("has the same {same} as it"),
+                format!("shares its {same}"),
+                format!("is of the same {same}"),
+                format!("does not differ from it in {same}"),
+            ],
+            _ => vec![
+                format!("has the same {same} as it, but another {other}"),
+                format!("shares its {same}; the {other} differs"),
+                format!("is of the same {same} in a different {other}"),
+                format!("differs from it in {other}, not in {same}"),
+            ],
+        };
+        phrasings.dedup();
+        return phrased(format!("same-{}{other_id}", slug(&names.join(" "))), "attribute", true, phrasings);
+    };
+    let pairs: Vec<String> = names.iter().zip(value).map(|(name, value)| format!("{name} {value}")).collect();
+    let same = list(&pairs);
+    let mut phrasings = vec![
+        format!("both have the {same}"),
+        format!("is another one with the {same}"),
+        format!("has the {same} as well"),
+        format!("what they share is the {same}"),
+    ];
+    if !other.is_empty() {
+        phrasings.iter_mut().for_each(|phrasing| phrasing.push_str(&format!(", but another {other}")));
+    }
+    phrased(format!("{}{other_id}", slug(&pairs.join(" "))), "attribute", true, phrasings)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn shop() -> Dataset {
+        let item = |(id, brand, size, tags): (&str, &str, &str, Value)| {
+            let mut item = Item::new(id).text(id);
+            item.attributes.insert("brand".into(), json!(brand));
+            item.attributes.insert("packSize".into(), json!(size));
+            item.attributes.insert("tags".into(), tags);
+            item
+        };
+        let items = [
+            ("a", "Graco", "S", json!(["x", "y"])),
+            ("b", "graco ", "M", json!(["y"])),
+            ("c", "Graco", "S", json!(["z"])),
+            ("d", "Munchkin", "M", json!([])),
+            ("e", "Munchkin", "L", json!(["x"])),
+            ("f", "", "S", json!(null)),
+        ];
+        Dataset { items: items.map(item).to_vec(), ..Dataset::default() }
+    }
+
+    fn built(rule: &str, per_value: bool) -> Result<(Dataset, Added)> {
+        let mut dataset = shop();
+        let options = AttributeOptions {
+            rules: vec![AttributeRule::parse(rule)?],
+            per_value,
+            most_share: 0.6,
+            prune: PruneOptions { support: 1, degree: 10 },
+            ..AttributeOptions::default()
+        };
+        let added = add_attributes(&mut dataset, &options)?;
+        Ok((dataset, added))
+    }
+
+    fn edges(dataset: &Dataset) -> Vec<(u32, u32, u32)> {
+        dataset.edges.iter().map(|e| (e.relation, e.source, e.target)).collect()
+    }
+
+    #[test]
+    fn same_brand_other_size() {
+        let (dataset, _) = built("brand !packSize", false).unwrap();
+        assert_eq!(edges(&dataset), [(0, 0, 1), (0, 1, 2), (0, 3, 4)]);
+        let relation = &dataset.relations[0];
+        assert_eq!((relation.id.as_str(), relation.symmetric), ("same-brand-other-pack-size", true));
+        assert_eq!(relation.description(), "has the same brand as it, but another pack size");
+        assert_eq!(relation.descriptions.len(), 4);
+        let (dataset, _) = built("brand packSize", false).unwrap();
+        assert_eq!((edges(&dataset), dataset.relations[0].description()), (vec![(0, 0, 2)], "has the same brand and pack size as it"));
+    }
+
+    #[test]
+    fn several_values_and_a_relation_for_each() {
+        let (dataset, _) = built("tags", true).unwrap();
+        assert_eq!(edges(&dataset), [(0, 0, 4), (1, 0, 1)]);
+        assert_eq!(dataset.relations[1].description(), "both have the tags y");
+    }
+
+    #[test]
+    fn what_cannot_be_is_said() {
+        let message = |rule: &str| built(rule, false).unwrap_err().to_string();
+        assert!(message("colour").contains("no item has the attribute \"colour\"; there are label, brand"));
+        assert!(message("!brand").contains("at least one attribute"));
+        let mut dataset = built("brand", false).unwrap().0;
+        let options = AttributeOptions { rules: vec![AttributeRule::parse("brand").unwrap()], most_share: 0.6, ..AttributeOptions::default() };
+        assert!(add_attributes(&mut dataset, &options).unwrap_err().to_string().contains("\"same-brand\" already"));
+        assert!(add_attributes(&mut shop(), &AttributeOptions { most_share: 0.0, ..options }).is_err());
+    }
+}

@@ -1,0 +1,44 @@
+//! The files that a dataset points at, brought to where it is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use crate::{Dataset, Error, Result};
+
+/// Links or copies the pictures and arrays of a dataset from its folder, or from where `elsewhere` says that they are, into
+/// `out` under the names that the dataset has for them. What is there already stays.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn files(dataset: &Dataset, elsewhere: &BTreeMap<String, PathBuf>, out: &Path) -> Result<()> {
+    fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    let mut names: BTreeSet<&str> = dataset.items.iter().filter_map(|item| item.image.as_deref()).collect();
+    names.extend(dataset.info.modalities.values().map(|modality| modality.file.as_str()));
+    if !dataset.root.as_os_str().is_empty() && dataset.root.join("duplicates.jsonl").is_file() {
+        names.insert("duplicates.jsonl");
+    }
+    let names: Vec<&str> = names.into_iter().collect();
+    names.par_iter().try_for_each(|name| {
+        let from = elsewhere.get(*name).cloned().unwrap_or_else(|| dataset.root.join(name));
+        let to = out.join(name);
+        if same(&from, &to) {
+            return Ok(());
+        }
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
+        }
+        match fs::remove_file(&to) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&to, e)),
+            _ => {}
+        }
+        // A link costs no space; other file systems and users get a copy.
+        fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(|e| Error::io(&from, e))
+    })
+}
+
+fn same(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}

@@ -1,0 +1,364 @@
+//! "Is a kind of", "is another kind of the same": relations from a taxonomy.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde_json::Value;
+
+use super::draft::{Draft, attach, phrased};
+use super::{Added, PruneOptions, ring};
+use crate::build::table::{self, BadRows, Column};
+use crate::{Dataset, Error, Result};
+
+/// Where the taxonomy is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaxonomySource {
+    /// A table of (child, parent) pairs. Names are ids of items where items have them, and nodes between them otherwise.
+    Table {
+        /// CSV, JSON lines or Parquet.
+        file: PathBuf,
+        /// Column of the child.
+        child: String,
+        /// Column of the parent.
+        parent: String,
+    },
+    /// An attribute that holds each item's path, from the general to the particular: an array, or a text with ` > `.
+    Attribute(String),
+}
+
+/// How relations are made from a taxonomy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaxonomyOptions {
+    /// The taxonomy.
+    pub source: TaxonomySource,
+    /// Steps up that still count as "is a kind of".
+    pub ancestors: usize,
+    /// Seed of the pairs that are drawn of large groups of siblings.
+    pub seed: u64,
+    /// Edges of an item, and of a relation.
+    pub prune: PruneOptions,
+}
+
+impl TaxonomyOptions {
+    /// Direct parents, at most 20 siblings.
+    pub fn new(source: TaxonomySource) -> Self {
+        Self { source, ancestors: 1, seed: 0, prune: PruneOptions { degree: 20, ..PruneOptions::default() } }
+    }
+}
+
+/// Adds `is-a` (directed: from the kind to what it is a kind of), `sibling` (same parent) and `cousin` (same grandparent,
+/// no common parent), as far as both ends are items.
+///
+/// # Errors
+/// A table that cannot be read; a cycle, which is named; a taxonomy that holds no two items of the dataset.
+pub fn add_taxonomy(dataset: &mut Dataset, options: &TaxonomyOptions) -> Result<Added> {
+    let tree = match &options.source {
+        TaxonomySource::Table { file, child, parent } => from_table(dataset, file, child, parent)?,
+        TaxonomySource::Attribute(name) => from_attribute(dataset, name)?,
+    };
+    if let Some(cycle) = tree.cycle() {
+        let names: Vec<&str> = cycle.iter().map(|&node| tree.names[node as usize].as_str()).collect();
+        return Err(Error::input(format!("the taxonomy has a cycle: {}", names.join(" is a "))));
+    }
+    let known = tree.items.iter().flatten().count();
+    if known < 2 {
+        return Err(Error::input(format!(
+            "the taxonomy names {known} of the {} items of {}: its names must be ids of items",
+            dataset.items.len(),
+            dataset.name()
+        )));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
+    let siblings = tree.siblings(1, options.prune.degree, &mut rng);
+    let cousins = tree.siblings(2, options.prune.degree, &mut rng);
+    let drafts = vec![
+        Draft { relation: phrased("is-a", "taxonomy", false, IS_A), edges: tree.is_a(options.ancestors) },
+        Draft { relation: phrased("sibling", "taxonomy", true, SIBLING), edges: siblings },
+        Draft { relation: phrased("cousin", "taxonomy", true, COUSIN), edges: cousins },
+    ];
+    let outside = dataset.items.len() - tree.members().len();
+    let notes = if outside > 0 { vec![format!("{outside} items are not in the taxonomy")] } else { Vec::new() };
+    attach(dataset, drafts, &options.prune, notes)
+}
+
+const IS_A: [&str; 4] =
+    ["is a kind of", "is a more particular form of", "belongs under", "is what one would call, more generally,"];
+
+const SIBLING: [&str; 4] = [
+    "is another kind of the same thing",
+    "stands beside it under one heading",
+    "is of the same kind as",
+    "belongs to the same class as",
+];
+
+const COUSIN: [&str; 4] = [
+    "is of a neighbouring kind",
+    "belongs to the same wider class, but not to the same kind",
+    "is related to it more distantly, under a common wider heading",
+    "shares its wider class",
+];
+
+/// Nodes with their parents. Items hang on nodes: several may hang on one.
+#[derive(Debug, Default)]
+struct Tree {
+    names: Vec<String>,
+    parents: Vec<Vec<u32>>,
+    /// Items of each node.
+    items: Vec<Vec<u32>>,
+    /// Whether an item of a node is that node ("dog"), rather than a thing of its kind (a product among "leashes").
+    nodes_are_items: bool,
+}
+
+fn from_table(dataset: &Dataset, file: &std::path::Path, child: &str, parent: &str) -> Result<Tree> {
+    let mut tree = Tree { nodes_are_items: true, ..Tree::default() };
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    let mut bad = BadRows::new(false);
+    let parse = |cells: &mut [Value]| match (table::text(&cells[0]), table::text(&cells[1])) {
+        (Some(child), Some(parent)) => Ok((child, parent)),
+        _ => Err(format!("expected two names, found {} and {}", cells[0], cells[1])),
+    };
+    table::each_row(file, &[Column::required(child), Column::required(parent)], parse, |line, row| {
+        match row.and_then(|row| row) {
+            Ok((child, parent)) => {
+                let (child, parent) = (tree.node(&mut numbers, child), tree.node(&mut numbers, parent));
+                tree.parents[child as usize].push(parent);
+            }
+            Err(message) => bad.add(file, line, message),
+        }
+        Ok(())
+    })?;
+    bad.finish()?;
+    for (item, number) in dataset.items.iter().zip(0..) {
+        if let Some(&node) = numbers.get(item.id.as_str()) {
+            tree.items[node as usize].push(number);
+        }
+    }
+    Ok(tree)
+}
+
+fn from_attribute(dataset: &Dataset, name: &str) -> Result<Tree> {
+    let mut tree = Tree::default();
+    // A node is its path: two branches may end in the same word.
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    for (item, number) in dataset.items.iter().zip(0..) {
+        let path = item.attributes.get(name).map(|path| table::texts(path, Some(">"))).unwrap_or_default();
+        let mut above = None;
+        for end in 1..=path.len() {
+            let node = tree.node(&mut numbers, path[..end].join(" > "));
+            if let Some(above) = above
+                && tree.parents[node as usize].is_empty()
+            {
+                tree.parents[node as usize].push(above);
+            }
+            above = Some(node);
+        }
+        if let Some(leaf) = above {
+            tree.items[leaf as usize].push(number);
+        }
+    }
+    if tree.names.is_empty() {
+        return Err(Error::input(format!("no item has a path in the attribute {name:?}")));
+    }
+    Ok(tree)
+}
+
+impl Tree {
+    fn node(&mut self, numbers: &mut HashMap<String, u32>, name: String) -> u32 {
+        let next = self.names.len() as u32;
+        *numbers.entry(name).or_insert_with_key(|name| {
+            self.names.push(name.clone());
+            self.parents.push(Vec::new());
+            self.items.push(Vec::new());
+            next
+        })
+    }
+
+    /// Items that hang anywhere.
+    fn members(&self) -> BTreeSet<u32> {
+        self.items.iter().flatten().copied().collect()
+    }
+
+    /// A cycle from a node back to itself, the first one that a search from the first node on meets.
+    fn cycle(&self) -> Option<Vec<u32>> {
+        #[derive(Clone, Copy, PartialEq)]
+        enum State {
+            New,
+            Open,
+            Done,
+        }
+        let mut state = vec![State::New; self.names.len()];
+        for start in 0..self.names.len() as u32 {
+            // (node, next parent to look at): recursion would overflow on a chain of millions.
+            let mut path = vec![(start, 0)];
+            while let Some((node, next)) = path.pop() {
+                if next == 0 {
+                    if state[node as usize] == State::Done {
+                        continue;
+                    }
+                    state[node as usize] = State::Open;
+                }
+                let Some(&parent) = self.parents[node as usize].get(next) else {
+                    state[node as usize] = State::Done;
+                    continue;
+                };
+                path.push((node, next + 1));
+                match state[parent as usize] {
+                    State::Open => {
+                        let from = path.iter().position(|&(node, _)| node == parent).unwrap_or(0);
+                        let mut cycle: Vec<u32> = path[from..].iter().map(|&(node, _)| node).collect();
+                        cycle.push(parent);
+                        return Some(cycle);
+                    }
+                    State::New => path.push((parent, 0)),
+                    State::Done => {}
+                }
+            }
+        }
+        None
+    }
+
+    /// Every node that `steps` steps up lead to, at the least number of steps.
+    fn above(&self, node: u32, steps: usize) -> BTreeSet<u32> {
+        let mut at = BTreeSet::from([node]);
+        for _ in 0..steps {
+            at = at.iter().flat_map(|&node| self.parents[node as usize].iter().copied()).collect();
+        }
+        at
+    }
+
+    fn is_a(&self, ancestors: usize) -> Vec<(u32, u32, f32)> {
+        let mut edges = Vec::new();
+        if !self.nodes_are_items {
+            return edges;
+        }
+        for (node, items) in (0..).zip(&self.items) {
+            for steps in 1..=ancestors {
+                let above = self.above(node, steps);
+                // A nearer relative weighs more where there is no room for all.
+                let weight = 1.0 / steps as f32;
+                let targets = above.iter().flat_map(|&above| &self.items[above as usize]);
+                edges.extend(targets.flat_map(|&target| items.iter().map(move |&item| (item, target, weight))));
+                if above.is_empty() {
+                    break;
+                }
+            }
+        }
+        edges
+    }
+
+    /// Items whose nodes have a common node `steps` steps up, but none nearer. Things of one kind are each other's siblings at
+    /// step 1: their node is that kind.
+    fn siblings(&self, steps: usize, most: usize, rng: &mut ChaCha8Rng) -> Vec<(u32, u32, f32)> {
+        let up = if self.nodes_are_items { steps } else { steps - 1 };
+        let mut node_of: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut groups: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for (node, items) in (0..).zip(&self.items).filter(|(_, items)| !items.is_empty()) {
+            for above in self.above(node, up) {
+                groups.entry(above).or_default().extend(items);
+            }
+            items.iter().for_each(|&item| node_of.entry(item).or_default().push(node));
+        }
+        let nearer = |item: u32| -> BTreeSet<u32> {
+            let nodes = node_of.get(&item).map(Vec::as_slice).unwrap_or_default();
+            (0..up).flat_map(|steps| nodes.iter().flat_map(move |&node| self.above(node, steps))).collect()
+        };
+        let mut edges = Vec::new();
+        for members in groups.values_mut() {
+            members.sort_unstable();
+            members.dedup();
+            // A node that is above another member is no sibling of it.
+            let apart = |a: u32, b: u32| up == 0 || nearer(a).is_disjoint(&nearer(b));
+            edges.extend(ring::pairs(members, most, rng, apart).into_iter().map(|(a, b)| (a, b, 1.0)));
+        }
+        edges
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::Item;
+
+    fn built(items: &[&str], tree: &str, ancestors: usize) -> Result<Dataset> {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("tree.csv");
+        std::fs::write(&file, format!("kind,of\n{tree}")).unwrap();
+        let items = items.iter().map(|id| Item::new(*id).text(*id)).collect();
+        let mut dataset = Dataset { items, ..Dataset::default() };
+        let source = TaxonomySource::Table { file, child: "kind".into(), parent: "of".into() };
+        let prune = PruneOptions { support: 1, degree: 0 };
+        add_taxonomy(&mut dataset, &TaxonomyOptions { ancestors, prune, ..TaxonomyOptions::new(source) })?;
+        Ok(dataset)
+    }
+
+    fn named(dataset: &Dataset, relation: &str) -> Vec<(String, String)> {
+        let number = dataset.relation_index().get(relation).copied();
+        let id = |item: u32| dataset.items[item as usize].id.clone();
+        let edges = dataset.edges.iter().filter(|edge| Some(edge.relation) == number);
+        let mut pairs: Vec<_> = edges.map(|edge| (id(edge.source), id(edge.target))).collect();
+        pairs.sort();
+        pairs
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|&(a, b)| (a.into(), b.into())).collect()
+    }
+
+    const ANIMALS: &str = "dog,mammal\ncat,mammal\nmammal,animal\nbird,animal\nhen,bird\npoodle,dog\n";
+
+    #[test]
+    fn kinds_siblings_and_cousins() {
+        let items = ["animal", "bird", "cat", "dog", "hen", "poodle", "stone"];
+        // "mammal" is a node without an item.
+        let dataset = built(&items, ANIMALS, 1).unwrap();
+        assert_eq!(named(&dataset, "is-a"), pairs(&[("bird", "animal"), ("hen", "bird"), ("poodle", "dog")]));
+        assert_eq!(named(&dataset, "sibling"), pairs(&[("cat", "dog")]));
+        assert_eq!(named(&dataset, "cousin"), pairs(&[("cat", "hen"), ("dog", "hen")]));
+        let two = built(&items, ANIMALS, 2).unwrap();
+        assert!(named(&two, "is-a").contains(&("dog".into(), "animal".into())));
+        assert!(!dataset.relations[0].symmetric && dataset.relations[1].symmetric);
+    }
+
+    #[test]
+    fn a_cycle_is_named() {
+        let error = built(&["dog", "cat"], &format!("{ANIMALS}animal,dog\n"), 1).unwrap_err().to_string();
+        assert_eq!(error, "the taxonomy has a cycle: dog is a mammal is a animal is a dog");
+        let own = built(&["dog", "cat"], "dog,dog\n", 1).unwrap_err().to_string();
+        assert_eq!(own, "the taxonomy has a cycle: dog is a dog");
+        let chain: String = (0..200_000).map(|i| format!("n{i},n{}\n", i + 1)).collect();
+        assert!(built(&["n0", "n1"], &chain, 1).is_ok(), "a long chain is no cycle");
+    }
+
+    #[test]
+    fn paths_of_products() {
+        let item = |(id, path): (&str, Value)| {
+            let mut item = Item::new(id).text(id);
+            item.attributes.insert("categories".into(), path);
+            item
+        };
+        let items = [
+            ("a", json!(["Pets", "Dogs", "Leashes"])),
+            ("b", json!("Pets > Dogs > Leashes")),
+            ("c", json!(["Pets", "Dogs", "Beds"])),
+            ("d", json!(["Pets", "Cats", "Beds"])),
+            ("e", json!(null)),
+        ];
+        let mut dataset = Dataset { items: items.map(item).to_vec(), ..Dataset::default() };
+        let source = TaxonomySource::Attribute("categories".into());
+        let options = TaxonomyOptions { prune: PruneOptions { support: 1, degree: 0 }, ..TaxonomyOptions::new(source) };
+        let added = add_taxonomy(&mut dataset, &options).unwrap();
+        assert_eq!(named(&dataset, "sibling"), pairs(&[("a", "b")]));
+        assert_eq!(named(&dataset, "cousin"), pairs(&[("a", "c"), ("b", "c")]));
+        assert_eq!((added.relations.len(), added.notes.len()), (2, 1));
+    }
+
+    #[test]
+    fn a_taxonomy_of_something_else_is_refused() {
+        let error = built(&["x", "y"], ANIMALS, 1).unwrap_err().to_string();
+        assert!(error.contains("names 0 of the 2 items"), "{error}");
+    }
+}

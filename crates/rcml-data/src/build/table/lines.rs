@@ -1,0 +1,104 @@
+//! Lines of a file, plain or compressed, parsed in parallel and handed on in order.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+use rayon::prelude::*;
+
+use crate::{Error, Problem, Result};
+
+/// Bytes parsed at a time: many lines for every thread.
+const CHUNK: usize = 8 << 20;
+
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
+/// Opens a file; gzip and Zstandard are told by their first bytes, because downloads lose their endings.
+///
+/// # Errors
+/// The file system's.
+pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
+    let inner = || -> io::Result<Box<dyn Read + Send>> {
+        let mut magic = Vec::new();
+        File::open(path)?.take(4).read_to_end(&mut magic)?;
+        let file = BufReader::with_capacity(1 << 20, File::open(path)?);
+        Ok(match magic.as_slice() {
+            // Several members may follow each other: concatenated downloads are one file.
+            [0x1F, 0x8B, ..] => Box::new(MultiGzDecoder::new(file)),
+            [0x28, 0xB5, 0x2F, 0xFD] => Box::new(zstd::stream::read::Decoder::with_buffer(file)?),
+            _ => Box::new(file),
+        })
+    };
+    inner().map_err(|e| Error::io(path, e))
+}
+
+/// Parses the lines that are not blank and hands them on with their numbers, counted from 1.
+///
+/// # Errors
+/// The file system's, a damaged archive (with the line at which it ends), and the first error of `sink`.
+pub(crate) fn each_line<T: Send>(
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<T, String> + Sync,
+    mut sink: impl FnMut(usize, Result<T, String>) -> Result<()>,
+) -> Result<()> {
+    let mut file = open(path)?;
+    let mut buffer = Vec::new();
+    let (mut next_line, mut wanted) = (1, CHUNK);
+    loop {
+        let had = buffer.len();
+        let outcome = file.by_ref().take((wanted - had) as u64).read_to_end(&mut buffer);
+        let end = !matches!(outcome, Ok(n) if had + n == wanted);
+        if next_line == 1 && buffer.starts_with(BOM) {
+            buffer.drain(..BOM.len());
+        }
+        let whole = match buffer.iter().rposition(|&byte| byte == b'\n') {
+            _ if end && outcome.is_ok() => buffer.len(),
+            Some(newline) => newline + 1,
+            None if end => 0,
+            None => {
+                wanted += CHUNK;
+                continue;
+            }
+        };
+        let lines: Vec<&[u8]> = buffer[..whole].split_inclusive(|&byte| byte == b'\n').collect();
+        let parsed: Vec<Option<Result<T, String>>> = lines
+            .par_iter()
+            .map(|line| line.trim_ascii())
+            .map(|line| (!line.is_empty()).then(|| parse(line)))
+            .collect();
+        let count = lines.len();
+        for (result, line) in parsed.into_iter().zip(next_line..) {
+            if let Some(result) = result {
+                sink(line, result)?;
+            }
+        }
+        next_line += count;
+        buffer.drain(..whole);
+        if end {
+            return outcome.map(|_| ()).map_err(|e| {
+                Error::problems(vec![Problem::at(path, next_line, format!("cannot be read from here on: {e}"))])
+            });
+        }
+        wanted = buffer.len() + CHUNK;
+    }
+}
+
+/// The first line that is not blank; empty where there is none.
+///
+/// # Errors
+/// The file system's.
+pub(crate) fn first_line(path: &Path) -> Result<Vec<u8>> {
+    use std::io::BufRead;
+    let mut file = BufReader::new(open(path)?);
+    let mut line = Vec::new();
+    while file.read_until(b'\n', &mut line).map_err(|e| Error::io(path, e))? > 0 {
+        let text = line.trim_ascii();
+        let text = text.strip_prefix(BOM).unwrap_or(text);
+        if !text.is_empty() {
+            return Ok(text.to_vec());
+        }
+        line.clear();
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,188 @@
+//! Items that are nearly the same thing: found by their pictures and by their texts.
+
+mod candidates;
+mod picture;
+mod shingle;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Error, Result};
+use picture::Picture;
+use shingle::Shingles;
+
+/// When two items are duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DuplicateOptions {
+    /// Bits of 64 in which the difference hashes of two pictures may differ.
+    pub bits: u32,
+    /// Mean absolute difference (0-255) that small grey copies of the pictures may have: hashes propose, these decide.
+    pub difference: f32,
+    /// Share of words and pairs of words that two texts must have in common (Jaccard index), from 0.5 to 1.
+    pub text: f64,
+}
+
+impl Default for DuplicateOptions {
+    fn default() -> Self {
+        Self { bits: 4, difference: 6.0, text: 0.8 }
+    }
+}
+
+/// By what two items are duplicates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DuplicateKind {
+    /// Their pictures.
+    Image,
+    /// Their texts.
+    Text,
+    /// Both.
+    Both,
+}
+
+/// Two items that are nearly the same.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct DuplicatePair {
+    /// Index of the first item.
+    pub a: u32,
+    /// Index of the second one, which comes later.
+    pub b: u32,
+    /// By what.
+    pub kind: DuplicateKind,
+}
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct DuplicateReport {
+    /// Pairs, ascending. Of a group of alike items, each is paired with the first one that it is like.
+    pub pairs: Vec<DuplicatePair>,
+    /// Pictures without enough contrast to be compared: blank ones are not duplicates of each other.
+    pub flat: usize,
+    /// Pictures that could not be decoded, with the reason.
+    pub broken: Vec<(u32, String)>,
+}
+
+impl DuplicateReport {
+    /// Number of pairs of each kind.
+    pub fn counts(&self) -> BTreeMap<&'static str, usize> {
+        let mut counts = BTreeMap::from([("image", 0), ("text", 0), ("both", 0)]);
+        for pair in &self.pairs {
+            let name = match pair.kind {
+                DuplicateKind::Image => "image",
+                DuplicateKind::Text => "text",
+                DuplicateKind::Both => "both",
+            };
+            *counts.entry(name).or_default() += 1;
+        }
+        counts
+    }
+
+    /// The group of each item, named by its first member: what is a duplicate of a duplicate belongs to it.
+    pub fn groups(&self, items: usize) -> Vec<u32> {
+        let mut parent: Vec<u32> = (0..items as u32).collect();
+        fn root(parent: &mut [u32], mut item: u32) -> u32 {
+            while parent[item as usize] != item {
+                parent[item as usize] = parent[parent[item as usize] as usize];
+                item = parent[item as usize];
+            }
+            item
+        }
+        for pair in &self.pairs {
+            let (a, b) = (root(&mut parent, pair.a), root(&mut parent, pair.b));
+            parent[a.max(b) as usize] = a.min(b);
+        }
+        (0..items as u32).map(|item| root(&mut parent, item)).collect()
+    }
+
+    /// Writes `duplicates.jsonl`, a pair a line: `{"a": id, "b": id, "kind": "image" | "text" | "both"}`.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn write(&self, dataset: &Dataset, path: &Path) -> Result<()> {
+        #[derive(Serialize)]
+        struct Line<'a> {
+            a: &'a str,
+            b: &'a str,
+            kind: DuplicateKind,
+        }
+        let id = |item: u32| dataset.items.get(item as usize).map_or("", |item| item.id.as_str());
+        let mut text = String::new();
+        for pair in &self.pairs {
+            let line = serde_json::to_string(&Line { a: id(pair.a), b: id(pair.b), kind: pair.kind });
+            text.push_str(&line.map_err(|e| Error::input(e.to_string()))?);
+            text.push('\n');
+        }
+        let mut temporary = path.as_os_str().to_owned();
+        temporary.push(".tmp");
+        std::fs::write(&temporary, text).map_err(|e| Error::io(path, e))?;
+        std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
+    }
+}
+
+/// Finds the near-duplicates of a dataset.
+///
+/// Pictures are compared by a 64-bit difference hash (after N. Krawetz: is each of 9 x 8 grey cells darker than the next one)
+/// and then by small grey copies; texts by their words and pairs of words. Two items whose pictures are alike are duplicates
+/// whatever their texts say, and the other way round: either makes an item a false negative of the other in that view.
+///
+/// # Errors
+/// Options that nothing can meet.
+pub fn find_duplicates(dataset: &Dataset, options: &DuplicateOptions) -> Result<DuplicateReport> {
+    if options.bits > 15 {
+        return Err(Error::input(format!("bits: expected at most 15 of 64, found {}", options.bits)));
+    }
+    if !(0.5..=1.0).contains(&options.text) {
+        return Err(Error::input(format!("text: expected a share from 0.5 to 1, found {}", options.text)));
+    }
+    let mut report = DuplicateReport::default();
+    let mut kinds: BTreeMap<(u32, u32), DuplicateKind> = BTreeMap::new();
+    for pair in by_picture(dataset, options, &mut report) {
+        kinds.insert(pair, DuplicateKind::Image);
+    }
+    for pair in by_text(dataset, options) {
+        kinds.entry(pair).and_modify(|kind| *kind = DuplicateKind::Both).or_insert(DuplicateKind::Text);
+    }
+    report.pairs = kinds.into_iter().map(|((a, b), kind)| DuplicatePair { a, b, kind }).collect();
+    Ok(report)
+}
+
+fn by_picture(dataset: &Dataset, options: &DuplicateOptions, report: &mut DuplicateReport) -> Vec<(u32, u32)> {
+    let read = |(number, item): (usize, &crate::Item)| {
+        let path = dataset.root.join(item.image.as_deref()?);
+        Some((number as u32, Picture::read(&path)))
+    };
+    let read: Vec<(u32, Result<Option<Picture>, String>)> =
+        dataset.items.par_iter().enumerate().filter_map(read).collect();
+    let (mut numbers, mut pictures) = (Vec::new(), Vec::new());
+    for (number, picture) in read {
+        match picture {
+            Ok(Some(picture)) => {
+                numbers.push(number);
+                pictures.push(picture);
+            }
+            Ok(None) => report.flat += 1,
+            Err(message) => report.broken.push((number, message)),
+        }
+    }
+    let hashes: Vec<u64> = pictures.iter().map(|picture| picture.hash).collect();
+    let alike = |a: u32, b: u32| pictures[a as usize].difference(&pictures[b as usize]) <= options.difference;
+    let pairs = candidates::by_hash(&hashes, options.bits, alike);
+    pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()
+}
+
+fn by_text(dataset: &Dataset, options: &DuplicateOptions) -> Vec<(u32, u32)> {
+    let texts = dataset.items.par_iter().enumerate();
+    let shingled: Vec<(u32, Shingles)> = texts
+        .filter_map(|(number, item)| Some((number as u32, Shingles::of(item.text.as_deref()?)?)))
+        .collect();
+    let (numbers, shingles): (Vec<u32>, Vec<Shingles>) = shingled.into_iter().unzip();
+    let pairs = candidates::by_shingles(&shingles, options.text);
+    pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,103 @@
+use image::{Rgb, RgbImage};
+use proptest::prelude::*;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::*;
+use crate::Item;
+
+/// A picture of a few coloured blocks; the seed says which.
+fn blocks(seed: u64, side: u32) -> RgbImage {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let colours: Vec<[u8; 3]> = (0..25).map(|_| [rng.random(), rng.random(), rng.random()]).collect();
+    RgbImage::from_fn(side, side, |x, y| Rgb(colours[(5 * (y * 5 / side) + x * 5 / side) as usize]))
+}
+
+fn save(dir: &Path, name: &str, picture: &RgbImage) -> String {
+    picture.save(dir.join(name)).unwrap();
+    name.into()
+}
+
+#[test]
+fn the_same_picture_in_another_size_format_and_light_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let lighter = |picture: &RgbImage| {
+        let mut copy = picture.clone();
+        copy.pixels_mut().for_each(|p| p.0.iter_mut().for_each(|v| *v = v.saturating_add(5)));
+        copy
+    };
+    let mut names = vec![
+        save(dir.path(), "a.png", &blocks(0, 200)),
+        save(dir.path(), "a-small.png", &blocks(0, 90)),
+        save(dir.path(), "a-light.jpg", &lighter(&blocks(0, 200))),
+        save(dir.path(), "white1.png", &RgbImage::from_pixel(50, 50, Rgb([255; 3]))),
+        save(dir.path(), "white2.png", &RgbImage::from_pixel(70, 50, Rgb([254; 3]))),
+    ];
+    names.extend((1..60).map(|seed| save(dir.path(), &format!("{seed}.png"), &blocks(seed, 64))));
+    let items = names.iter().map(|name| Item::new(name).image(name)).collect();
+    let dataset = Dataset { root: dir.path().into(), items, ..Dataset::default() };
+    let report = find_duplicates(&dataset, &DuplicateOptions::default()).unwrap();
+    let pairs: Vec<(u32, u32)> = report.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+    assert_eq!(report.groups(dataset.items.len())[..5], [0, 0, 0, 3, 4], "{pairs:?}");
+    assert!(pairs.iter().all(|&(_, b)| b < 5), "different pictures stay apart: {pairs:?}");
+    assert_eq!((report.flat, report.broken.len()), (2, 0));
+}
+
+#[test]
+fn texts_that_differ_in_little_are_found() {
+    let texts = [
+        "Munchkin Soft-Tip Infant Spoon, 6 Count, BPA free, for babies from 3 months on",
+        "munchkin soft tip infant spoon 6 count BPA Free for babies from 3 months on!",
+        "Munchkin Soft-Tip Infant Spoon, 6 Count, BPA free, for babies from 4 months on",
+        "Graco Pack and Play playard with bassinet",
+        "red heart",
+        "blue heart",
+        "heart red",
+        "Red heart",
+        "!!!",
+        "!!!",
+    ];
+    let items = texts.iter().enumerate().map(|(i, text)| Item::new(format!("{i}")).text(*text)).collect();
+    let dataset = Dataset { items, ..Dataset::default() };
+    let report = find_duplicates(&dataset, &DuplicateOptions::default()).unwrap();
+    let pairs: Vec<(u32, u32)> = report.pairs.iter().map(|pair| (pair.a, pair.b)).collect();
+    assert_eq!(pairs, [(0, 1), (0, 2), (4, 7), (8, 9)]);
+    assert_eq!(report.counts()["text"], 4);
+    let strict = DuplicateOptions { text: 1.0, ..DuplicateOptions::default() };
+    assert_eq!(find_duplicates(&dataset, &strict).unwrap().pairs.len(), 3);
+    assert!(find_duplicates(&dataset, &DuplicateOptions { text: 0.1, ..strict.clone() }).is_err());
+    assert!(find_duplicates(&dataset, &DuplicateOptions { bits: 64, ..strict }).is_err());
+}
+
+#[test]
+fn the_file_says_the_pairs_by_their_ids() {
+    let dir = tempfile::tempdir().unwrap();
+    let items = ["x", "y"].map(|id| Item::new(id).text("the same")).to_vec();
+    let dataset = Dataset { items, ..Dataset::default() };
+    let report = find_duplicates(&dataset, &DuplicateOptions::default()).unwrap();
+    let path = dir.path().join("duplicates.jsonl");
+    report.write(&dataset, &path).unwrap();
+    assert_eq!(std::fs::read_to_string(path).unwrap(), "{\"a\":\"x\",\"b\":\"y\",\"kind\":\"text\"}\n");
+}
+
+proptest! {
+    #[test]
+    fn hashes_within_reach_end_up_in_one_group(
+        base in prop::collection::vec(any::<u64>(), 1..20), flips in prop::collection::vec((0usize..20, 0u32..64, 0u32..64), 0..40),
+        bits in 0u32..6,
+    ) {
+        let mut hashes = base.clone();
+        hashes.extend(flips.iter().map(|&(i, x, y)| base[i % base.len()] ^ 1 << x ^ 1 << y));
+        let pairs = candidates::by_hash(&hashes, bits, |_, _| true);
+        prop_assert!(pairs.iter().all(|&(a, b)| a < b && (hashes[a as usize] ^ hashes[b as usize]).count_ones() <= bits));
+        // Every close pair: both have a leader, or are one, that is close to them.
+        let in_a_pair = |i: usize| pairs.iter().any(|&(a, b)| a as usize == i || b as usize == i);
+        for i in 0..hashes.len() {
+            for j in i + 1..hashes.len() {
+                if (hashes[i] ^ hashes[j]).count_ones() <= bits {
+                    prop_assert!(in_a_pair(i) && in_a_pair(j));
+                }
+            }
+        }
+    }
+}
