@@ -176,9 +176,8 @@ fn by_picture(dataset: &Dataset, options: &DuplicateOptions, report: &mut Duplic
 
 fn by_text(dataset: &Dataset, options: &DuplicateOptions) -> Vec<(u32, u32)> {
     let texts = dataset.items.par_iter().enumerate();
-    let shingled: Vec<(u32, Shingles)> = texts
-        .filter_map(|(number, item)| Some((number as u32, Shingles::of(item.text.as_deref()?)?)))
-        .collect();
+    let shingled: Vec<(u32, Shingles)> =
+        texts.filter_map(|(number, item)| Some((number as u32, Shingles::of(item.text.as_deref()?)?))).collect();
     let (numbers, shingles): (Vec<u32>, Vec<Shingles>) = shingled.into_iter().unzip();
     let pairs = candidates::by_shingles(&shingles, options.text);
     pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()

@@ -68,7 +68,8 @@ pub(crate) fn run(arguments: &DuplicateArguments) -> Result<()> {
         let [a, b] = [pair.a, pair.b].map(|item| &dataset.items[item as usize]);
         let kind = serde_json::to_value(pair.kind).map_err(Failure::from)?;
         let kind = kind.as_str().unwrap_or_default().to_owned();
-        let words = |item: &rcml_data::Item| item.text.as_deref().unwrap_or("(no text)").chars().take(60).collect::<String>();
+        let words =
+            |item: &rcml_data::Item| item.text.as_deref().unwrap_or("(no text)").chars().take(60).collect::<String>();
         text.push_str(&format!("  {kind:<5}  {}  {:?}\n         {}  {:?}\n", a.id, words(a), b.id, words(b)));
     }
     if report.pairs.len() > SHOWN {

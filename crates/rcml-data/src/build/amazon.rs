@@ -118,8 +118,11 @@ pub fn build_amazon(out: &Path, options: &AmazonOptions, say: &(dyn Fn(&str) + S
     options.relations.validate()?;
     let release = release(options)?;
     let mut bad = BadRows::new(options.skip_bad);
-    let Shelf { catalogue, mut links, pictures } = read_products(options, release, &mut bad, say)?;
+    let Shelf { catalogue, mut links, pictures, left_out } = read_products(options, release, &mut bad, say)?;
     let bad_items = bad.finish()?;
+    if catalogue.items.is_empty() {
+        return Err(Error::input(format!("no product can be used: {left_out}")));
+    }
 
     let log = log_options(options, release);
     let log = read_log(&log, &catalogue.index(), catalogue.items.len(), say)?;
@@ -139,12 +142,15 @@ pub fn build_amazon(out: &Path, options: &AmazonOptions, say: &(dyn Fn(&str) + S
 }
 
 /// What the product files hold.
+#[derive(Default)]
 struct Shelf {
     catalogue: Catalogue,
     /// Id of a product -> kind of link -> ids that it links to.
     links: HashMap<String, product::Links>,
     /// Id of a product -> address of its picture.
     pictures: HashMap<String, String>,
+    /// Why products were left out, in words.
+    left_out: String,
 }
 
 fn release(options: &AmazonOptions) -> Result<AmazonRelease> {
@@ -167,12 +173,7 @@ fn release(options: &AmazonOptions) -> Result<AmazonRelease> {
     }
 }
 
-fn read_products(
-    options: &AmazonOptions,
-    release: AmazonRelease,
-    bad: &mut BadRows,
-    say: Say<'_>,
-) -> Result<Shelf> {
+fn read_products(options: &AmazonOptions, release: AmazonRelease, bad: &mut BadRows, say: Say<'_>) -> Result<Shelf> {
     let folder = match &options.images {
         AmazonImages::Folder(folder) => Some(picture::Folder::open(folder)?),
         _ => None,
@@ -181,7 +182,7 @@ fn read_products(
         AmazonRelease::Y2018 => release2018::product(line),
         _ => release2023::product(line),
     };
-    let mut shelf = Shelf { catalogue: Catalogue::default(), links: HashMap::new(), pictures: HashMap::new() };
+    let mut shelf = Shelf::default();
     let mut taken = std::collections::HashSet::new();
     let (mut untitled, mut unpictured) = (0_u64, 0_u64);
     for path in table::files(&options.meta)? {
@@ -219,11 +220,7 @@ fn read_products(
     }
     let products = shelf.catalogue.items.len();
     say(&format!("{products} products; left out: {untitled} without a title, {unpictured} without a picture"));
-    if products == 0 {
-        return Err(Error::input(format!(
-            "no product can be used: {untitled} have no title, {unpictured} no picture"
-        )));
-    }
+    shelf.left_out = format!("{untitled} have no title, {unpictured} no picture");
     Ok(shelf)
 }
 

@@ -69,7 +69,11 @@ const ATTRIBUTION: &str = "Wan and McAuley (2018): Item Recommendation on Monoto
 ///
 /// # Errors
 /// Files that cannot be read (with file and line), nothing left after the core.
-pub fn build_goodreads(out: &Path, options: &GoodreadsOptions, say: &(dyn Fn(&str) + Sync)) -> Result<InteractionReport> {
+pub fn build_goodreads(
+    out: &Path,
+    options: &GoodreadsOptions,
+    say: &(dyn Fn(&str) + Sync),
+) -> Result<InteractionReport> {
     options.relations.validate()?;
     let mut bad = BadRows::new(options.skip_bad);
     let genres = options.genres.as_deref().map(|path| book::genres(path, &mut bad)).transpose()?;
@@ -101,7 +105,8 @@ pub fn build_goodreads(out: &Path, options: &GoodreadsOptions, say: &(dyn Fn(&st
                 return Ok(());
             }
             let name = author.and_then(|author| authors.as_ref()?.get(&author).cloned());
-            let mut item = Item::new(&id).text(name.as_ref().map_or(title.clone(), |name| format!("{title} by {name}")));
+            let mut item =
+                Item::new(&id).text(name.as_ref().map_or(title.clone(), |name| format!("{title} by {name}")));
             item.attributes = attributes;
             if let Some(name) = name {
                 item.attributes.insert("author".into(), name.into());
@@ -130,7 +135,9 @@ pub fn build_goodreads(out: &Path, options: &GoodreadsOptions, say: &(dyn Fn(&st
     let index = catalogue.index();
     let index = match &numbers {
         // The log's own numbers stand for the ids.
-        Some(numbers) => numbers.iter().filter_map(|(own, id)| Some((own.as_str(), *index.get(id.as_str())?))).collect(),
+        Some(numbers) => {
+            numbers.iter().filter_map(|(own, id)| Some((own.as_str(), *index.get(id.as_str())?))).collect()
+        }
         None => index,
     };
     let log = read_log(&log, &index, catalogue.items.len(), say)?;

@@ -19,13 +19,14 @@ pub use emoji::{EmojiOptions, build_emoji};
 pub use goodreads::{GoodreadsOptions, build_goodreads};
 pub use interactions::{
     CatalogueOptions, CategoryKind, CategoryShare, ClusterCount, ClusterProfile, ClusterReport, Correction, Describer,
-    EdgeOptions, EdgeWeight, Endpoint, Histogram, InteractionOptions, InteractionReport, LogCounts, LogOptions, Signal, build_interactions,
+    EdgeOptions, EdgeWeight, Endpoint, Histogram, InteractionOptions, InteractionReport, LogCounts, LogOptions, Signal,
+    build_interactions,
 };
 pub use item_split::ItemSplit;
 pub use structure::{
-    Added, AttributeOptions, AttributeRule, BasketOptions, BasketReport, ComposeOptions, Composed, NeighbourOptions, PruneOptions,
-    Pruned, TaxonomyOptions, TaxonomySource, TripleOptions, TripleReport, add_attributes, add_baskets, add_neighbours,
-    add_taxonomy, add_triples, compose, read_phrasings, write_dataset,
+    Added, AttributeOptions, AttributeRule, BasketOptions, BasketReport, ComposeOptions, Composed, NeighbourOptions,
+    PruneOptions, Pruned, TaxonomyOptions, TaxonomySource, TripleOptions, TripleReport, add_attributes, add_baskets,
+    add_neighbours, add_taxonomy, add_triples, compose, read_phrasings, write_dataset,
 };
 pub use synthetic::{Factors, PlantedTruth, SyntheticCounts, SyntheticOptions, build_synthetic, planted_truth};
 pub use table::read_moment;

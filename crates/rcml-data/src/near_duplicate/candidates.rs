@@ -15,7 +15,8 @@ pub(super) fn by_hash(hashes: &[u64], bits: u32, alike: impl Fn(u32, u32) -> boo
         .flat_map_iter(|piece| {
             let (from, to) = (64 * piece / pieces, 64 * (piece + 1) / pieces);
             let mask = (u64::MAX >> (64 - (to - from))) << from;
-            let is_close = |a: u32, b: u32| (hashes[a as usize] ^ hashes[b as usize]).count_ones() <= bits && alike(a, b);
+            let is_close =
+                |a: u32, b: u32| (hashes[a as usize] ^ hashes[b as usize]).count_ones() <= bits && alike(a, b);
             buckets(hashes.len(), |i| hashes[i] & mask).into_iter().flat_map(move |bucket| leaders(&bucket, is_close))
         })
         .collect();

@@ -12,13 +12,16 @@ const SIDE: u32 = 16;
 /// Least standard deviation of the grey copy: below, a picture is blank and its hash is noise.
 const CONTRAST: f32 = 4.0;
 
+/// Difference of two cells that counts: without a margin, the noise of a plain background would be part of the hash.
+const MARGIN: u8 = 3;
+
 /// Largest side that the copies are made from: a photograph is first brought down to it quickly.
 const WORK: u32 = 128;
 
 /// A picture to compare.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Picture {
-    /// Bit i: whether cell i of 9 x 8 is darker than the next one in its row.
+    /// Bit i: whether cell i of 9 x 8 is clearly darker than the next one in its row.
     pub(super) hash: u64,
     grey: Vec<u8>,
 }
@@ -52,7 +55,7 @@ impl Picture {
         let mut hash = 0;
         for row in cells.chunks(9) {
             for two in row.windows(2) {
-                hash = hash << 1 | u64::from(two[0] < two[1]);
+                hash = hash << 1 | u64::from(two[1] > two[0].saturating_add(MARGIN));
             }
         }
         Some(Self { hash, grey: copy })

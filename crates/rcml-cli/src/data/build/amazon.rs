@@ -91,7 +91,9 @@ pub(crate) fn run(arguments: &AmazonArguments) -> Result<()> {
     options.skip_bad = arguments.skip_bad_rows;
     if let Some(Protocol::RcmlPaper) = arguments.protocol {
         if options.images == AmazonImages::None {
-            note("the paper's items have a title and a picture: without --images or --download-images they are text alone");
+            note(
+                "the paper's items have a title and a picture: without --images or --download-images they are text alone",
+            );
         }
         options.relations = paper_protocol(10);
     }

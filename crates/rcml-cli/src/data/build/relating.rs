@@ -1,7 +1,9 @@
 //! The settings that every recipe from behaviour shares: how users are grouped, and which pairs become edges.
 
 use clap::{Args, ValueEnum};
-use rcml_data::build::{ClusterCount, Correction, Describer, EdgeOptions, EdgeWeight, Endpoint, Histogram, InteractionOptions, ItemSplit};
+use rcml_data::build::{
+    ClusterCount, Correction, Describer, EdgeOptions, EdgeWeight, Endpoint, Histogram, InteractionOptions, ItemSplit,
+};
 
 use crate::failure::{Failure, Result};
 
@@ -103,7 +105,8 @@ enum WeightName {
 }
 
 fn parse_clusters(text: &str) -> Result<ClusterCount, String> {
-    let number = |text: &str| text.trim().parse::<usize>().map_err(|_| format!("{text:?} is no number, `auto` or range"));
+    let number =
+        |text: &str| text.trim().parse::<usize>().map_err(|_| format!("{text:?} is no number, `auto` or range"));
     match text.split_once('-') {
         _ if text == "auto" => Ok(ClusterCount::Silhouette { least: 2, most: 12 }),
         Some((least, most)) => Ok(ClusterCount::Silhouette { least: number(least)?, most: number(most)? }),

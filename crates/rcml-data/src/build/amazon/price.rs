@@ -16,7 +16,9 @@ fn from_text(text: &str) -> Option<f64> {
     let text = text.strip_prefix("from ").unwrap_or(text).trim_start_matches(['$', '£', '€', ' ']);
     let first = text.split([' ', '-', '–']).next()?;
     // A price begins with a digit: what does not is the page's style sheet (".a-box-inner{...").
-    if !first.starts_with(|c: char| c.is_ascii_digit()) || !first.chars().all(|c| c.is_ascii_digit() || ",.".contains(c)) {
+    if !first.starts_with(|c: char| c.is_ascii_digit())
+        || !first.chars().all(|c| c.is_ascii_digit() || ",.".contains(c))
+    {
         return None;
     }
     first.replace(',', "").parse().ok()

@@ -14,6 +14,7 @@ fn options(year: u32) -> AmazonOptions {
     // Ninety people are few: no pair of things can be significant.
     options.relations.clusters = ClusterCount::Exactly(3);
     options.relations.edges.correction = Correction::Pmi;
+    options.relations.categories = CategoryKind::Path { level: Some(1) };
     options
 }
 
@@ -94,7 +95,11 @@ fn the_papers_protocol_links_every_pair_of_a_cluster() {
 #[test]
 fn the_main_picture_in_its_largest_size() {
     let picture = |line: &str| release2023::product(line.as_bytes()).unwrap().picture;
-    let image = |variant: &str, hi: &str| format!(r#"{{"thumb":"https://x/t.jpg","large":"https://x/{variant}.jpg","variant":"{variant}","hi_res":{hi}}}"#);
+    let image = |variant: &str, hi: &str| {
+        format!(
+            r#"{{"thumb":"https://x/t.jpg","large":"https://x/{variant}.jpg","variant":"{variant}","hi_res":{hi}}}"#
+        )
+    };
     let product = |images: &str| format!(r#"{{"parent_asin":"B","title":"t","images":{images}}}"#);
     let both = format!("[{},{}]", image("PT01", "\"https://x/no.jpg\""), image("MAIN", "null"));
     assert_eq!(picture(&product(&both)).as_deref(), Some("https://x/MAIN.jpg"));

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::Result;
 use crate::build::markup::plain;
 use crate::build::table::{self, BadRows};
-use crate::Result;
 
 /// A book.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -26,9 +26,32 @@ pub(super) struct Book {
 
 /// Shelves that say what a person did with a book, not what it is.
 const HABITS: [&str; 26] = [
-    "to-read", "currently-reading", "read", "owned", "books-i-own", "my-books", "favorites", "favourites", "all-time-favorites",
-    "library", "my-library", "kindle", "ebook", "ebooks", "e-book", "audiobook", "audiobooks", "audio", "default", "wish-list",
-    "wishlist", "to-buy", "re-read", "did-not-finish", "dnf", "owned-books",
+    "to-read",
+    "currently-reading",
+    "read",
+    "owned",
+    "books-i-own",
+    "my-books",
+    "favorites",
+    "favourites",
+    "all-time-favorites",
+    "library",
+    "my-library",
+    "kindle",
+    "ebook",
+    "ebooks",
+    "e-book",
+    "audiobook",
+    "audiobooks",
+    "audio",
+    "default",
+    "wish-list",
+    "wishlist",
+    "to-buy",
+    "re-read",
+    "did-not-finish",
+    "dnf",
+    "owned-books",
 ];
 
 /// Shelves of a book that count as genres at most.

@@ -24,11 +24,14 @@ fn built(options: &GoodreadsOptions) -> (Dataset, InteractionReport) {
 fn books_by_their_shelves() {
     let (dataset, report) = built(&options("interactions.json.gz"));
     assert!(report.log.filtered > 0, "books that were shelved but not read do not count");
-    assert!(dataset.items.iter().all(|item| !item.id.ends_with('9') || item.id.len() < 4 || item.id != "1009"));
+    assert!(dataset.items.iter().all(|item| !item.id.ends_with('9')), "these were only shelved");
     let book = &dataset.items[dataset.find_item("1001").unwrap() as usize];
     assert_eq!(book.text.as_deref(), Some("Bathing thing number 1"));
     assert_eq!(book.attributes["categories"], serde_json::json!(["romance", "my favourite romance"]));
-    assert_eq!((book.attributes["num_pages"].as_i64(), book.attributes["publisher"].as_str()), (Some(101), Some("Scribner & Sons")));
+    assert_eq!(
+        (book.attributes["num_pages"].as_i64(), book.attributes["publisher"].as_str()),
+        (Some(101), Some("Scribner & Sons"))
+    );
     assert!(report.clusters.iter().all(|c| c.description.starts_with("read together by people who ")), "{report}");
     let similar = dataset.relation_index()["similar-books"];
     assert!(dataset.edges.iter().filter(|edge| edge.relation == similar).count() > 80);
@@ -46,7 +49,11 @@ fn the_csv_of_interactions_says_the_same_as_the_lines() {
     assert_eq!(pairs(&lines), pairs(&csv));
     assert_eq!(lines.items.len(), csv.items.len());
     let book = &csv.items[csv.find_item("1001").unwrap() as usize];
-    assert_eq!(book.text.as_deref(), Some("Bathing thing number 1 by Author No. 60"), "the illustrator did not write it");
+    assert_eq!(
+        book.text.as_deref(),
+        Some("Bathing thing number 1 by Author No. 60"),
+        "the illustrator did not write it"
+    );
     assert_eq!(book.label.as_deref(), Some("romance"));
 }
 

@@ -94,7 +94,9 @@ pub(crate) fn read(options: &CatalogueOptions) -> Result<(Catalogue, u64)> {
         return Err(Error::input("there is no table of items to read: name at least one file"));
     }
     if let Some(name) = options.attributes.iter().find(|name| FIELDS.contains(&name.as_str())) {
-        return Err(Error::input(format!("attribute {name:?}: the format has a field of that name; rename the column")));
+        return Err(Error::input(format!(
+            "attribute {name:?}: the format has a field of that name; rename the column"
+        )));
     }
     let mut columns = vec![
         Column::required(&options.id),

@@ -140,7 +140,8 @@ mod tests {
     #[test]
     fn a_path_is_cut_at_the_level_that_tells_people_apart() {
         let leaves: Vec<String> = (0..10).map(|i| format!("leaf {i}")).collect();
-        let paths: Vec<Vec<&str>> = (0..20).map(|i| vec!["Baby", if i < 10 { "A" } else { "B" }, &leaves[i % 10]]).collect();
+        let paths: Vec<Vec<&str>> =
+            (0..20).map(|i| vec!["Baby", if i < 10 { "A" } else { "B" }, &leaves[i % 10]]).collect();
         let all = lists(&paths.iter().map(Vec::as_slice).collect::<Vec<_>>());
         let categories = all.resolve(CategoryKind::default(), &[1; 20], 100);
         assert_eq!(categories.names.len(), 20);
@@ -154,7 +155,7 @@ mod tests {
     fn short_paths_and_sets() {
         let all = lists(&[&["x", "y"], &["x"], &[], &["y", "x", "x"]]);
         let path = all.resolve(CategoryKind::Path { level: Some(1) }, &[5, 3, 1, 1], 9);
-        assert_eq!(path.names, ["y", "x", "x"].map(|name| if name == "x" { name.to_owned() } else { name.into() }));
+        assert_eq!(path.names, ["y", "x", "x (y)"]);
         assert_eq!(path.of_item.iter().map(|of| of.len()).collect::<Vec<_>>(), [1, 1, 0, 1]);
         let set = all.resolve(CategoryKind::Set, &[5, 3, 1, 1], 9);
         assert_eq!((set.names, set.of_item[3].as_ref()), (vec!["x".into(), "y".into()], &[0, 1][..]));

@@ -85,7 +85,9 @@ impl Describer {
             lines.retain(|line| !taken.contains(line));
             if lines.is_empty() {
                 let number = profile.cluster;
-                say(&format!("cluster {number} got no description of its own: it keeps the one made of its statistics"));
+                say(&format!(
+                    "cluster {number} got no description of its own: it keeps the one made of its statistics"
+                ));
                 continue;
             }
             taken.extend(lines.iter().cloned());
@@ -99,7 +101,8 @@ impl Describer {
 fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for line in text.lines() {
-        let line = line.trim().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(['.', ')', '-', '*', ' ']);
+        let line =
+            line.trim().trim_start_matches(|c: char| c.is_ascii_digit()).trim_start_matches(['.', ')', '-', '*', ' ']);
         let line = line.trim().trim_matches('"').trim().trim_end_matches('.');
         if !line.is_empty() && !lines.iter().any(|other| other == line) {
             lines.push(line.to_owned());
@@ -229,7 +232,8 @@ mod tests {
         let same = Describer::Command("echo the same for all".into()).describe(&profiles(), &|_| {}).unwrap();
         assert_eq!(same[0].1, ["the same for all"]);
         assert!(same[1].1[0].contains("Toys"), "the second keeps the grammar's");
-        let error = |command: &str| Describer::Command(command.into()).describe(&profiles(), &|_| {}).unwrap_err().to_string();
+        let error =
+            |command: &str| Describer::Command(command.into()).describe(&profiles(), &|_| {}).unwrap_err().to_string();
         assert!(error("echo gone wrong >&2; exit 3").contains("gone wrong"));
         assert!(error("true").contains("wrote nothing for cluster 0"));
     }
@@ -248,7 +252,8 @@ mod tests {
             }
             let profile: ClusterProfile =
                 serde_json::from_str(body["messages"][1]["content"].as_str().unwrap()).unwrap();
-            let content = format!("1) chosen by fans of {0}\n2) for those who live for {0}", profile.categories[0].name);
+            let content =
+                format!("1) chosen by fans of {0}\n2) for those who live for {0}", profile.categories[0].name);
             let answer = json!({"choices": [{"message": {"role": "assistant", "content": content}}]});
             ("200 OK\r\nContent-Type: application/json".into(), answer.to_string().into_bytes())
         });

@@ -5,8 +5,8 @@
 //! habit    = "almost exclusively" | "primarily" | "often" | "especially"       by the share of `primary`
 //! primary  = the category that sets the cluster apart the most: largest share x ln(lift)
 //! along    = up to two further categories that are taken more than usual and are 4 % or more
-//! lower    = the category that the cluster misses the most: smallest share x ln(lift), lift 0.25 to 0.8
-//! minimal  = the largest category, of 2 % or more overall, with a lift below 0.25
+//! lower    = the category whose share falls most short of the usual one, at 0.25 to 0.8 of it; 2 % or more overall
+//! minimal  = the same at less than 0.25 of it
 //! ```
 //!
 //! A clause whose category does not exist is left out. Clusters whose sentences would be equal name more of `along`, then
@@ -42,9 +42,11 @@ impl Words {
         let more = ranked.iter().filter(|c| c.lift > 1.0 && c.share >= 0.04 && c.name != first.name);
         let along: Vec<String> = more.take(along).map(|c| c.name.clone()).collect();
         let less = |c: &&&CategoryShare| c.name != first.name && !along.contains(&c.name);
-        let missed = ranked.iter().rev().filter(less).find(|c| (0.25..0.8).contains(&c.lift));
-        let unwanted = profile.categories.iter().filter(|c| c.lift < 0.25 && c.overall >= 0.02);
-        let minimal = unwanted.max_by(|a, b| a.overall.total_cmp(&b.overall));
+        let short = |least: f64, most: f64| {
+            let within = ranked.iter().filter(less).filter(|c| (least..most).contains(&c.lift) && c.overall >= 0.02);
+            within.max_by(|a, b| (a.overall - a.share).total_cmp(&(b.overall - b.share)))
+        };
+        let (missed, minimal) = (short(0.25, 0.8), short(0.0, 0.25));
         let habit = match first.share {
             0.8.. => "almost exclusively",
             0.5.. => "primarily",
@@ -76,7 +78,11 @@ impl Words {
         let (and, or) = if both { (", and", " and") } else { (", with", " but") };
         let sentence = match frame {
             0 => {
-                let rest = format!("{}{}", lower(", while showing lower engagement in ", ""), minimal(&format!("{and} minimal interest in ")));
+                let rest = format!(
+                    "{}{}",
+                    lower(", while showing lower engagement in ", ""),
+                    minimal(&format!("{and} minimal interest in "))
+                );
                 format!("{together} by people who {habit} {plain} {primary}{}{rest}", along(", along with ", ""))
             }
             1 => format!(
@@ -135,7 +141,11 @@ pub(crate) struct Verb {
 impl Verb {
     /// Forms of the usual verbs; of others, as a rule of thumb makes them.
     pub(crate) fn new(plain: &str) -> Self {
-        let forms = |gerund: &str, together: &str| Self { plain: plain.into(), gerund: gerund.into(), together: together.into() };
+        let forms = |gerund: &str, together: &str| Self {
+            plain: plain.into(),
+            gerund: gerund.into(),
+            together: together.into(),
+        };
         match plain {
             "buy" => forms("buying", "co-purchased"),
             "read" => forms("reading", "read together"),
@@ -230,7 +240,10 @@ mod tests {
         );
         assert_eq!(words.along, ["Bathing", "Nursery"]);
         assert_eq!(sentences.iter().collect::<std::collections::BTreeSet<_>>().len(), FRAMES);
-        assert!(sentences.iter().all(|s| s.contains("Feeding") && s.contains("Toys") && s.contains("Diapering")), "{sentences:#?}");
+        assert!(
+            sentences.iter().all(|s| s.contains("Feeding") && s.contains("Toys") && s.contains("Diapering")),
+            "{sentences:#?}"
+        );
     }
 
     #[test]

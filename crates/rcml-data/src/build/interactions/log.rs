@@ -247,7 +247,10 @@ mod tests {
     fn bad_rows_are_errors_unless_they_are_skipped() {
         let text = "user,item,timestamp\nu,a,100\n,b,3\nv,b,soon\n";
         let error = read_text(text, LogOptions::default()).unwrap_err().to_string();
-        assert!(error.contains("log.csv:3: column `user`") && error.contains("log.csv:4: column `timestamp`"), "{error}");
+        assert!(
+            error.contains("log.csv:3: column `user`") && error.contains("log.csv:4: column `timestamp`"),
+            "{error}"
+        );
         let log = read_text(text, LogOptions { skip_bad: true, ..LogOptions::default() }).unwrap();
         assert_eq!((log.counts.bad, log.pairs.len()), (2, 1));
         let nothing = read_text("user,item\nu,zzz\n", LogOptions::default()).unwrap_err().to_string();

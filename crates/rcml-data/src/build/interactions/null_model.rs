@@ -17,9 +17,14 @@ use super::baskets::Baskets;
 ///
 /// independently. Users with equal numbers are alike, and so are items: there are few different x and y.
 ///
-/// Departure: the size n of a basket is known exactly, not only in expectation, so the expected number of pairs of a basket
-/// is scaled to its n (n - 1) / 2. A basket of two would otherwise be expected to hold twice as many pairs as it does.
-/// The expectations of all pairs then sum to the number of pairs that there are.
+/// Departure: the size n of a basket is known exactly, not only in expectation. A basket of two would otherwise be expected to
+/// hold twice as many pairs as it does. Given its size, it holds both i and j with probability
+///
+/// ```text
+/// p_i p_j (1 - (1 - p_i) (1 - p_j) / d),    d = sum_k p_k (1 - p_k)
+/// ```
+///
+/// (Hajek 1964, "Asymptotic theory of rejective sampling"), scaled so that the pairs of a basket sum to n (n - 1) / 2.
 #[derive(Debug, Clone)]
 pub(crate) struct NullModel {
     /// Class of each user: an index into `rows`.
@@ -28,8 +33,10 @@ pub(crate) struct NullModel {
     item_class: Vec<u32>,
     /// Per user class and item class, p.
     rows: Vec<Vec<f64>>,
-    /// Per user class, what the product of two p is multiplied by.
+    /// Per user class, what the probability of a pair is scaled by.
     scale: Vec<f64>,
+    /// Per user class, d.
+    spread: Vec<f64>,
 }
 
 /// Largest relative error of an expected number of interactions.
@@ -50,14 +57,28 @@ impl NullModel {
             if odds.is_finite() { odds / (1.0 + odds) } else { 1.0 }
         };
         let rows: Vec<Vec<f64>> = x.par_iter().map(|&x| y.iter().map(|&y| probability(x, y)).collect()).collect();
-        let scale = users.iter().zip(&rows).map(|(&(size, _), row)| {
+        let moments = users.iter().zip(&rows).map(|(&(size, _), row)| {
+            let total = |of: &dyn Fn(f64) -> f64| row.iter().zip(&items).map(|(&p, &(_, n))| n * of(p)).sum::<f64>();
+            let (sum, squares) = (total(&|p| p), total(&|p| p * p));
+            let (spread, squared) = (total(&|p| p * (1.0 - p)), total(&|p| (p * (1.0 - p)).powi(2)));
+            // All ordered pairs of different items.
+            let pairs = sum * sum - squares - (spread * spread - squared) / spread;
             let size = f64::from(size);
-            let sum: f64 = row.iter().zip(&items).map(|(p, &(_, count))| count * p).sum();
-            let squares: f64 = row.iter().zip(&items).map(|(p, &(_, count))| count * p * p).sum();
-            let expected = sum * sum - squares;
-            if expected > 0.0 { size * (size - 1.0) / expected } else { 0.0 }
+            let scale = if pairs > 1e-9 && size > 1.0 { size * (size - 1.0) / pairs } else { 0.0 };
+            (scale, spread)
         });
-        Self { user_class, item_class, scale: scale.collect(), rows }
+        let (scale, spread) = moments.unzip();
+        Self { user_class, item_class, scale, spread, rows }
+    }
+
+    /// Probability that a basket of a user class holds an item of each of two classes.
+    fn pair(&self, user: usize, a: usize, b: usize) -> f64 {
+        let scale = self.scale[user];
+        if scale == 0.0 {
+            return 0.0;
+        }
+        let (p, q) = (self.rows[user][a], self.rows[user][b]);
+        scale * p * q * (1.0 - (1.0 - p) * (1.0 - q) / self.spread[user]).max(0.0)
     }
 
     /// Number of users of each class for which `keep` holds: what [`Self::expected`] is asked about.
@@ -74,8 +95,8 @@ impl NullModel {
     /// Expected number of users of the crowd with both items in their basket.
     pub(crate) fn expected(&self, crowd: &[f64], a: u32, b: u32) -> f64 {
         let (a, b) = (self.item_class[a as usize] as usize, self.item_class[b as usize] as usize);
-        let of_class = |((row, scale), count): ((&Vec<f64>, &f64), &f64)| count * scale * row[a] * row[b];
-        self.rows.iter().zip(&self.scale).zip(crowd).map(of_class).sum()
+        let present = crowd.iter().enumerate().filter(|(_, count)| **count > 0.0);
+        present.map(|(user, count)| count * self.pair(user, a, b)).sum()
     }
 
     /// Per user class, the expected number of these pairs in one basket.
@@ -86,10 +107,10 @@ impl NullModel {
             *alike.entry((self.item_class[a as usize], self.item_class[b as usize])).or_default() += 1.0;
         }
         let alike: Vec<((u32, u32), f64)> = alike.into_iter().collect();
-        let of_class = |(row, scale): (&Vec<f64>, &f64)| {
-            scale * alike.iter().map(|&((a, b), count)| count * row[a as usize] * row[b as usize]).sum::<f64>()
+        let of_class = |user: usize| {
+            alike.iter().map(|&((a, b), count)| count * self.pair(user, a as usize, b as usize)).sum::<f64>()
         };
-        self.rows.par_iter().zip(&self.scale).map(of_class).collect()
+        (0..self.rows.len()).into_par_iter().map(of_class).collect()
     }
 
     /// Class of a user.
@@ -146,7 +167,8 @@ mod tests {
     #[test]
     fn the_model_gives_every_user_and_item_its_degree() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let pairs = (0..900).map(|_| (rng.random_range(0..80u32), rng.random_range(0..40u32).min(rng.random_range(0..40))));
+        let pairs =
+            (0..900).map(|_| (rng.random_range(0..80u32), rng.random_range(0..40u32).min(rng.random_range(0..40))));
         let baskets = Baskets::new(80, 40, pairs.collect());
         let model = NullModel::fit(&baskets);
         let p = |user: usize, item: usize| model.rows[model.class(user)][model.item_class[item] as usize];
@@ -159,7 +181,8 @@ mod tests {
             assert!((sum - f64::from(degree)).abs() < 1e-5, "item {item}: {sum} of {degree}");
         }
         let crowd = model.crowd(|_| true);
-        let expected: f64 = (0..40).flat_map(|a| (0..a).map(move |b| (a, b))).map(|(a, b)| model.expected(&crowd, a, b)).sum();
+        let expected: f64 =
+            (0..40).flat_map(|a| (0..a).map(move |b| (a, b))).map(|(a, b)| model.expected(&crowd, a, b)).sum();
         let pairs: usize = baskets.iter().map(|basket| basket.len() * (basket.len() - 1) / 2).sum();
         assert!((expected - pairs as f64).abs() < 1e-6 * expected, "{expected} of {pairs}");
     }

@@ -119,9 +119,14 @@ pub(crate) fn popularity_hit(degrees: &[u32], pairs: &[(u32, u32)]) -> f64 {
         let (above, equal) = ((sorted.len() - up_to) as f64 / others, (up_to - below - 1) as f64 / others);
         (0..10).map(|tenth| at_most(4, 20, above + equal * (f64::from(tenth) + 0.5) / 10.0)).sum::<f64>() / 10.0
     };
-    let cache: std::collections::BTreeMap<u32, f64> =
-        pairs.iter().flat_map(|&(a, b)| [a, b]).map(|item| (degrees[item as usize], item)).collect::<std::collections::BTreeMap<_, _>>()
-            .into_iter().map(|(degree, item)| (degree, hit(item))).collect();
+    let cache: std::collections::BTreeMap<u32, f64> = pairs
+        .iter()
+        .flat_map(|&(a, b)| [a, b])
+        .map(|item| (degrees[item as usize], item))
+        .collect::<std::collections::BTreeMap<_, _>>()
+        .into_iter()
+        .map(|(degree, item)| (degree, hit(item)))
+        .collect();
     let sum: f64 = pairs.iter().flat_map(|&(a, b)| [a, b]).map(|item| cache[&degrees[item as usize]]).sum();
     sum / (2 * pairs.len()) as f64
 }

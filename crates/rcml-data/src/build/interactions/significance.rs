@@ -50,7 +50,8 @@ pub(crate) fn normal_tail(z: f64) -> f64 {
         return density / z * (1.0 - 1.0 / (z * z));
     }
     let t = 1.0 / (1.0 + 0.231_641_9 * z);
-    let polynomial = t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let polynomial =
+        t * (0.319_381_530 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
     density * polynomial
 }
 
@@ -70,7 +71,10 @@ mod tests {
             (5000, 4700.0, -11.787_748_587_643_48),
         ] {
             let told = ln_upper_tail(count, mean);
-            assert!((told - expected).abs() < 1e-9 * expected.abs().max(1.0), "{count} of {mean}: {told}, not {expected}");
+            assert!(
+                (told - expected).abs() < 1e-9 * expected.abs().max(1.0),
+                "{count} of {mean}: {told}, not {expected}"
+            );
         }
         for (z, expected) in [(0.0, 0.5), (1.0, 0.158_655_253_931_457_05), (3.0, 0.001_349_898_031_630_094_6)] {
             assert!((normal_tail(z) - expected).abs() < 1e-7 && (normal_tail(-z) - 1.0 + expected).abs() < 1e-7);

@@ -75,7 +75,15 @@ mod tests {
     #[test]
     fn the_silhouette_agrees_with_scikit_learn() {
         let mut rows = SparseRows::new(3);
-        for row in [[1.0, 0.0, 0.0], [0.9, 0.1, 0.0], [0.8, 0.0, 0.3], [0.0, 1.0, 0.0], [0.0, 0.7, 0.4], [0.0, 0.0, 1.0], [0.3; 3]] {
+        for row in [
+            [1.0, 0.0, 0.0],
+            [0.9, 0.1, 0.0],
+            [0.8, 0.0, 0.3],
+            [0.0, 1.0, 0.0],
+            [0.0, 0.7, 0.4],
+            [0.0, 0.0, 1.0],
+            [0.3; 3],
+        ] {
             rows.push((0..3).zip(row).filter(|(_, value)| *value != 0.0));
         }
         // sklearn.metrics.silhouette_score, printed by oracles/interactions.py.

@@ -266,7 +266,10 @@ mod tests {
         assert_eq!(relation.description(), "has the same brand as it, but another pack size");
         assert_eq!(relation.descriptions.len(), 4);
         let (dataset, _) = built("brand packSize", false).unwrap();
-        assert_eq!((edges(&dataset), dataset.relations[0].description()), (vec![(0, 0, 2)], "has the same brand and pack size as it"));
+        assert_eq!(
+            (edges(&dataset), dataset.relations[0].description()),
+            (vec![(0, 0, 2)], "has the same brand and pack size as it")
+        );
     }
 
     #[test]
@@ -282,7 +285,11 @@ mod tests {
         assert!(message("colour").contains("no item has the attribute \"colour\"; there are label, brand"));
         assert!(message("!brand").contains("at least one attribute"));
         let mut dataset = built("brand", false).unwrap().0;
-        let options = AttributeOptions { rules: vec![AttributeRule::parse("brand").unwrap()], most_share: 0.6, ..AttributeOptions::default() };
+        let options = AttributeOptions {
+            rules: vec![AttributeRule::parse("brand").unwrap()],
+            most_share: 0.6,
+            ..AttributeOptions::default()
+        };
         assert!(add_attributes(&mut dataset, &options).unwrap_err().to_string().contains("\"same-brand\" already"));
         assert!(add_attributes(&mut shop(), &AttributeOptions { most_share: 0.0, ..options }).is_err());
     }

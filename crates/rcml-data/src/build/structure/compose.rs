@@ -63,7 +63,9 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
         let known = whole.items.len();
         for (modality, mut info) in std::mem::take(&mut other.info.modalities) {
             if whole.info.modalities.contains_key(&modality) {
-                return Err(Error::input(format!("{name}: there is an array {modality:?} already: rename one of the two")));
+                return Err(Error::input(format!(
+                    "{name}: there is an array {modality:?} already: rename one of the two"
+                )));
             }
             info.file = adopt(&mut elsewhere, &root, &name, &info.file);
             whole.info.modalities.insert(modality, info);
@@ -121,8 +123,7 @@ fn adopt(elsewhere: &mut BTreeMap<String, PathBuf>, root: &Path, name: &str, fil
 /// Takes the relations with their edges out of a dataset.
 fn take_drafts(dataset: &mut Dataset, splits: &mut Splits) -> Vec<Draft> {
     let relations = std::mem::take(&mut dataset.relations);
-    let mut drafts: Vec<Draft> =
-        relations.into_iter().map(|relation| Draft { relation, edges: Vec::new() }).collect();
+    let mut drafts: Vec<Draft> = relations.into_iter().map(|relation| Draft { relation, edges: Vec::new() }).collect();
     for edge in std::mem::take(&mut dataset.edges) {
         if let Some(draft) = drafts.get_mut(edge.relation as usize) {
             draft.edges.push((edge.source, edge.target, edge.weight));
@@ -233,7 +234,8 @@ mod tests {
         let one = dataset("one", &["a", "b"], ("r", "goes with"), &[(0, 1)]);
         let two = dataset("two", &["b", "c"], ("r", "goes with"), &[(0, 1)]);
         let three = dataset("three", &["c", "d", "a"], ("r", "clashes with"), &[(2, 0)]);
-        let Composed { dataset: whole, added, .. } = compose(vec![one, two, three], &ComposeOptions::default()).unwrap();
+        let Composed { dataset: whole, added, .. } =
+            compose(vec![one, two, three], &ComposeOptions::default()).unwrap();
         let ids: Vec<&str> = whole.items.iter().map(|item| item.id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "c", "d"]);
         assert_eq!(whole.items[1].text.as_deref(), Some("b in one"));

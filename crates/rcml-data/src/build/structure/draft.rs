@@ -41,7 +41,7 @@ impl Draft {
     }
 }
 
-/// Adds drafts to a dataset, pruned. Drafts of which nothing is left are no relations.
+/// Adds drafts to a dataset, pruned.
 ///
 /// # Errors
 /// An id that the dataset has a relation of.
@@ -57,7 +57,10 @@ pub(super) fn attach(
     for draft in drafts {
         let id = draft.relation.id.clone();
         if dataset.relations.iter().any(|relation| relation.id == id) {
-            return Err(Error::input(format!("{} has a relation {id:?} already: give this one another id", dataset.name())));
+            return Err(Error::input(format!(
+                "{} has a relation {id:?} already: give this one another id",
+                dataset.name()
+            )));
         }
         added.relations.push((id, draft.edges.len()));
         let number = dataset.relations.len() as u32;

@@ -87,8 +87,7 @@ pub fn add_neighbours(dataset: &mut Dataset, options: &NeighbourOptions) -> Resu
     };
     let relation = phrased(format!("{}-alike", crate::build::interactions::slug(verb)), "features", true, phrasings);
     let without = dataset.items.len() - items.len();
-    let notes =
-        if without > 0 { vec![format!("{without} items have no {}", options.modality)] } else { Vec::new() };
+    let notes = if without > 0 { vec![format!("{without} items have no {}", options.modality)] } else { Vec::new() };
     attach(dataset, vec![Draft { relation, edges }], &options.prune, notes)
 }
 

@@ -48,7 +48,7 @@ impl PruneOptions {
         if self.degree > 0 {
             pruned.edges = drafts.iter_mut().map(|draft| self.trim(draft)).sum();
         }
-        drafts.retain(|draft| draft.edges.len() >= self.support.max(1));
+        drafts.retain(|draft| draft.edges.len() >= self.support);
         pruned.relations = before - drafts.len();
         pruned
     }

@@ -42,7 +42,16 @@ impl TripleOptions {
         Self {
             files,
             labels: texts(&["label", "prefLabel", "name", "title"]),
-            symmetric: texts(&["similarTo", "similar_to", "related", "sameAs", "spouse", "sibling", "verb_group", "also_see"]),
+            symmetric: texts(&[
+                "similarTo",
+                "similar_to",
+                "related",
+                "sameAs",
+                "spouse",
+                "sibling",
+                "verb_group",
+                "also_see",
+            ]),
             language: "en".into(),
             new_items: true,
             phrasings: BTreeMap::new(),
@@ -264,7 +273,9 @@ fn each_of_table(path: &Path, bad: &mut BadRows, mut sink: impl FnMut(Statement)
                 let object = Object::Thing((*object).into());
                 Ok(Statement { subject: (*subject).into(), predicate: (*predicate).into(), object })
             }
-            _ => Err(format!("expected a subject, a predicate and an object apart by tabs, found {} cells", cells.len())),
+            _ => {
+                Err(format!("expected a subject, a predicate and an object apart by tabs, found {} cells", cells.len()))
+            }
         }
     };
     table::each_line(path, parse, |line, statement| {

@@ -47,8 +47,7 @@ pub(crate) fn seconds(cell: &Value) -> Option<i64> {
 
 /// `Wed Mar 22 11:37:04 -0700 2017`, as some logs have it.
 fn letter_date(text: &str) -> Option<i64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let mut parts = text.split_whitespace().skip(1);
     let (month, day, clock) = (parts.next()?, parts.next()?, parts.next()?);
     let (zone, year) = (parts.next()?, parts.next()?);

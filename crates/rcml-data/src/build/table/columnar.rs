@@ -22,7 +22,9 @@ pub(super) fn each<T: Send>(
     parse: &(impl Fn(&mut [Value]) -> T + Sync),
     sink: &mut impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let broken = |e: parquet::errors::ParquetError| Error::problems(vec![Problem::of(path, format!("no readable Parquet: {e}"))]);
+    let broken = |e: parquet::errors::ParquetError| {
+        Error::problems(vec![Problem::of(path, format!("no readable Parquet: {e}"))])
+    };
     let file = File::open(path).map_err(|e| Error::io(path, e))?;
     let reader = SerializedFileReader::new(file).map_err(broken)?;
     let schema = reader.metadata().file_metadata().schema();
