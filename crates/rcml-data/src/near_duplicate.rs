@@ -151,12 +151,13 @@ pub fn find_duplicates(dataset: &Dataset, options: &DuplicateOptions) -> Result<
 }
 
 fn by_picture(dataset: &Dataset, options: &DuplicateOptions, report: &mut DuplicateReport) -> Vec<(u32, u32)> {
-    let read = |(number, item): (usize, &crate::Item)| {
-        let path = dataset.root.join(item.image.as_deref()?);
-        Some((number as u32, Picture::read(&path)))
+    let read = |item: u32| match dataset.picture(item) {
+        Ok(None) => None,
+        Ok(Some(bytes)) => Some((item, Picture::read(&bytes))),
+        Err(e) => Some((item, Err(e.to_string()))),
     };
     let read: Vec<(u32, Result<Option<Picture>, String>)> =
-        dataset.items.par_iter().enumerate().filter_map(read).collect();
+        (0..dataset.items.len() as u32).into_par_iter().filter_map(read).collect();
     let (mut numbers, mut pictures) = (Vec::new(), Vec::new());
     for (number, picture) in read {
         match picture {

@@ -1,10 +1,8 @@
 //! A picture as few numbers: a hash that proposes duplicates, and a small grey copy that decides.
 
-use std::path::Path;
-
 use image::imageops::{FilterType, grayscale, resize};
 
-use crate::image::decode;
+use crate::image::decode_bytes;
 
 /// Side of the grey copy.
 const SIDE: u32 = 16;
@@ -27,12 +25,12 @@ pub(super) struct Picture {
 }
 
 impl Picture {
-    /// Reads a file; `None` for a picture without contrast.
+    /// Reads the bytes of a file; `None` for a picture without contrast.
     ///
     /// # Errors
-    /// What the decoder or the file system said.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, String> {
-        let rgb = decode(path, [255; 3])?;
+    /// What the decoder said.
+    pub(super) fn read(bytes: &[u8]) -> Result<Option<Self>, String> {
+        let rgb = decode_bytes(bytes, Some([255; 3]))?;
         Ok(Self::of(&rgb))
     }
 

@@ -1,6 +1,6 @@
 //! The files that a dataset points at, brought to where it is written.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,8 @@ use crate::{Dataset, Error, Result};
 /// The file system's.
 pub(super) fn files(dataset: &Dataset, elsewhere: &BTreeMap<String, PathBuf>, out: &Path) -> Result<()> {
     fs::create_dir_all(out).map_err(|e| Error::io(out, e))?;
+    let items: HashMap<&str, u32> =
+        dataset.items.iter().zip(0..).filter_map(|(item, number)| Some((item.image.as_deref()?, number))).collect();
     let mut names: BTreeSet<&str> = dataset.items.iter().filter_map(|item| item.image.as_deref()).collect();
     names.extend(dataset.info.modalities.values().map(|modality| modality.file.as_str()));
     if !dataset.root.as_os_str().is_empty() && dataset.root.join("duplicates.jsonl").is_file() {
@@ -33,6 +35,13 @@ pub(super) fn files(dataset: &Dataset, elsewhere: &BTreeMap<String, PathBuf>, ou
         match fs::remove_file(&to) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(Error::io(&to, e)),
             _ => {}
+        }
+        // A picture may lie in a table or an archive instead.
+        if !from.is_file()
+            && let Some(&item) = items.get(name)
+            && let Some(bytes) = dataset.picture(item)?
+        {
+            return fs::write(&to, bytes).map_err(|e| Error::io(&to, e));
         }
         // A link costs no space; other file systems and users get a copy.
         fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(|e| Error::io(&from, e))
