@@ -26,6 +26,8 @@ pub struct Composed {
     pub added: Added,
     /// Files that are not in the first dataset's folder, by the names that the whole has for them.
     elsewhere: BTreeMap<String, PathBuf>,
+    /// Where the datasets come from.
+    roots: Vec<PathBuf>,
 }
 
 impl Composed {
@@ -35,6 +37,7 @@ impl Composed {
     /// The file system's, and an `out` that holds the tables in another format.
     pub fn write(&mut self, out: &Path) -> Result<()> {
         carry::files(&self.dataset, &self.elsewhere, out)?;
+        carry::duplicates(&self.dataset, &self.roots, out)?;
         self.dataset.write(out)?;
         self.dataset.root = out.to_path_buf();
         Ok(())
@@ -53,10 +56,11 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
         whole.items.iter().zip(0..).map(|(item, number)| (item.id.clone(), number)).collect();
     let mut splits = Splits::new();
     let mut drafts = take_drafts(&mut whole, &mut splits);
-    let mut elsewhere = BTreeMap::new();
+    let (mut elsewhere, mut roots) = (BTreeMap::new(), vec![whole.root.clone()]);
     let mut notes = Vec::new();
     for mut other in datasets {
         let (name, root) = (other.name(), other.root.clone());
+        roots.push(root.clone());
         let mut own = Splits::new();
         let others = take_drafts(&mut other, &mut own);
         let mut numbers = Vec::with_capacity(other.items.len());
@@ -104,7 +108,7 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
     if options.drop_isolated {
         drop_isolated(&mut whole)?;
     }
-    Ok(Composed { dataset: whole, added, elsewhere })
+    Ok(Composed { dataset: whole, added, elsewhere, roots })
 }
 
 /// (relation, source, target) -> the split that a file fixed for the edge.
@@ -265,6 +269,8 @@ mod tests {
             let root = dir.path().join(name);
             std::fs::create_dir_all(root.join("images")).unwrap();
             std::fs::write(root.join("images/1.png"), name).unwrap();
+            let pair = format!("{{\"a\":\"shared\",\"b\":\"{id}\"}}\n{{\"a\":\"{id}\",\"b\":\"gone\"}}\n");
+            std::fs::write(root.join("duplicates.jsonl"), pair).unwrap();
             let mut data = dataset(name, &["shared", id], ("r", "goes with"), &[(0, 1)]);
             data.root = root;
             data.items[1].image = Some("images/1.png".into());
@@ -282,5 +288,7 @@ mod tests {
         };
         assert_eq!(picture(1), ("one".into(), "images/1.png".into()));
         assert_eq!(picture(2), ("two".into(), "two/images/1.png".into()));
+        let pairs = std::fs::read_to_string(out.join("duplicates.jsonl")).unwrap();
+        assert_eq!(pairs.lines().count(), 2, "a pair of each, none about an item that there is not: {pairs}");
     }
 }
