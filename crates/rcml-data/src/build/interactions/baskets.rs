@@ -14,6 +14,7 @@ pub(crate) struct Baskets {
 /// What is left of baskets after a filter, and the old numbers of what was kept.
 pub(crate) struct Kept {
     pub(crate) baskets: Baskets,
+    #[cfg_attr(not(test), expect(dead_code, reason = "what the tests compare with counting by hand"))]
     pub(crate) users: Vec<u32>,
     pub(crate) items: Vec<u32>,
 }
@@ -126,7 +127,7 @@ impl Baskets {
     }
 
     /// The users and items for which both hold, with their numbers closed up.
-    pub(crate) fn keep(&self, user: &dyn Fn(usize) -> bool, item: &dyn Fn(usize) -> bool) -> Kept {
+    fn keep(&self, user: &dyn Fn(usize) -> bool, item: &dyn Fn(usize) -> bool) -> Kept {
         let users: Vec<u32> = (0..self.users()).filter(|&u| user(u)).map(|u| u as u32).collect();
         let items: Vec<u32> = (0..self.items).filter(|&i| item(i)).map(|i| i as u32).collect();
         let mut number = vec![u32::MAX; self.items];

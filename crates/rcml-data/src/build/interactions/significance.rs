@@ -5,7 +5,7 @@
 /// on the side of calling too few.
 pub(crate) fn ln_upper_tail(count: u32, mean: f64) -> f64 {
     let n = f64::from(count);
-    if !(mean > 0.0) {
+    if mean <= 0.0 || mean.is_nan() {
         return if count == 0 { 0.0 } else { f64::NEG_INFINITY };
     }
     if n <= mean {
