@@ -14,9 +14,9 @@ pub enum Roles {
     /// None: the paper.
     None,
     /// Directed relations alone.
-    #[default]
     Directed,
     /// All relations.
+    #[default]
     All,
 }
 
