@@ -5,6 +5,7 @@
 //! (docs/decisions/0001-one-build-profile.md).
 
 mod audit;
+mod bench;
 mod ci;
 mod command;
 mod data;
@@ -12,6 +13,7 @@ mod failure;
 mod fuzz;
 mod package;
 mod parity;
+mod peer;
 mod plan;
 mod program;
 mod readme;
@@ -47,6 +49,8 @@ enum Command {
     Parity(parity::ParityArgs),
     /// Run all tests on the default features
     Test(test::TestArgs),
+    /// Measure what something costs, and print one table
+    Bench(bench::BenchArgs),
     /// Run every check that a change must pass, cheapest first
     Ci(ci::CiArgs),
     /// Give the readers of files random input, with cargo-fuzz
@@ -80,6 +84,7 @@ fn run(command: Command) -> Result<()> {
         Command::Weights(args) => weights::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Test(args) => test::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Audit(args) => audit::run(&args),

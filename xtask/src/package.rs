@@ -28,7 +28,7 @@ const ALONE: &str = "rcml-losses";
 pub(crate) fn run(args: &PackageArgs) -> Result<()> {
     let mut steps = Steps::new(false);
     steps.run("archives", || {
-        let mut package = cargo(["package", "--workspace", "--exclude", "xtask"]);
+        let mut package = cargo(["package", "--workspace", "--exclude", "xtask", "--exclude", "rcml-benches"]);
         package.args(args.quick.then_some("--no-verify")).args(args.allow_dirty.then_some("--allow-dirty"));
         // Without a folder that is named, each crate is verified in one of its own and compiles Burn for itself.
         package.arg("--target-dir").arg(target_root()?);

@@ -6,6 +6,7 @@ use rcml_kernels::{Tokens, attention, relation_pool};
 use serde::{Deserialize, Serialize};
 
 use crate::Form;
+use crate::prepared::{PreparedAttention, values};
 
 /// How strongly the summary token is preferred under the generic relation (the vector B of the paper is `summary_bias`
 /// at the summary token, 0 elsewhere).
@@ -182,6 +183,23 @@ impl RelationAttention {
         let q = relations.matmul(self.w_q.val()).reshape([r, h, width]).swap_dims(0, 1);
         let w_k = self.w_k.val().reshape([d, h, width]).permute([1, 2, 0]);
         q.matmul(w_k).swap_dims(0, 1).div_scalar((width as f64).sqrt())
+    }
+
+    /// What serving needs under these relations; nothing if the device fails.
+    pub(crate) fn prepare(&self, relations: Tensor<2>) -> Option<PreparedAttention> {
+        let one = self.heads == 1;
+        let (w_v, w_o) = (self.w_v.val(), self.w_o.val());
+        let residual = match &self.residual {
+            Some(a) => Some(*values(a.val().tanh())?.first()?),
+            None => None,
+        };
+        Some(PreparedAttention {
+            heads: self.heads,
+            queries: values(self.fold(relations).mul_scalar(1.0 - self.beta))?,
+            values: values(if one { w_v.matmul(w_o.clone()) } else { w_v })?,
+            output: if one { None } else { Some(values(w_o)?) },
+            residual,
+        })
     }
 
     /// The textbook's way, `[N, T, D]` -> `[N, R, D]`: every token has a key and a value.

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor};
 use rcml_kernels::{Tokens, l2_normalize};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttentionConfig, Gate, LowRank, RelationAttention};
+use crate::{AttentionConfig, Gate, LowRank, PreparedRelations, RelationAttention};
 
 /// Which tokens speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -85,9 +85,9 @@ impl ConditionerConfig {
 /// Tokens and relations -> one unit vector per item and relation.
 #[derive(Module, Debug)]
 pub struct Conditioner {
-    attention: Option<RelationAttention>,
-    low_rank: Option<LowRank>,
-    gate: Option<Gate>,
+    pub(crate) attention: Option<RelationAttention>,
+    pub(crate) low_rank: Option<LowRank>,
+    pub(crate) gate: Option<Gate>,
 }
 
 impl Conditioner {
@@ -108,6 +108,15 @@ impl Conditioner {
     /// - output: `[N, 1, D]`, unit rows
     pub fn forward_generic(&self, tokens: &Tokens, relation: Tensor<2>) -> Tensor<3> {
         self.condition(tokens, relation, true)
+    }
+
+    /// Makes relations ready for any number of items: for serving, and for stores of tokens larger than memory. Nothing if
+    /// the device fails to hand its values over.
+    ///
+    /// # Shapes
+    /// - relations: `[R, D]`
+    pub fn prepare(&self, relations: Tensor<2>) -> Option<PreparedRelations> {
+        PreparedRelations::new(self, relations)
     }
 
     /// Embeds without any relation: the unit summary, `[N, D]`.
@@ -204,6 +213,32 @@ mod tests {
             let shared = module.forward(z.clone(), relations.clone()).into_data();
             let repeated = module.forward(z.repeat_dim(0, 3), relations).into_data();
             shared.assert_approx_eq::<f32>(&repeated, Tolerance::absolute(1e-5));
+        }
+    }
+
+    #[test]
+    fn prepared_relations_give_the_same() {
+        use rcml_kernels::TokenView;
+        for (name, device) in rcml_kernels::device::test_devices() {
+            for (heads, combination) in [1, 2].into_iter().flat_map(|heads| ALL.map(|combination| (heads, combination)))
+            {
+                let mut config = config(combination);
+                config.attention.heads = heads;
+                let module = config.init(8, &device).map(&mut Jitter);
+                let (n, t, r) = (700, 4, 3);
+                let (states, relations) = (random([n, t, 8], &device), random([r, 8], &device));
+                let bias: Vec<f32> = (0..n * t).map(|i| if i % 4 == 2 { -1e9 } else { 0.0 }).collect();
+                let mask = Tensor::<1>::from_floats(bias.as_slice(), &device).reshape([n, t]);
+                let tokens = Tokens::with_summary_first(states.clone(), Some(mask));
+                let expected: Vec<f32> = module.forward(&tokens, relations.clone()).try_into_vec_as().unwrap();
+                let values: Vec<f32> = states.try_into_vec_as().unwrap();
+                let mut found = vec![0.0; n * r * 8];
+                let prepared = module.prepare(relations).unwrap();
+                prepared.condition(TokenView::F32(&values), n, t, Some(&bias), &mut found).unwrap();
+                let worst = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst < 1e-5, "{name} {heads} {combination:?}: off by {worst}");
+                assert!(prepared.condition(TokenView::F32(&values), n, t + 1, None, &mut found).is_err());
+            }
         }
     }
 }

@@ -27,7 +27,11 @@ impl Gate {
     /// - relations: `[R, D]`
     /// - output: `[R, N, D]`
     pub fn forward(&self, z: Tensor<3>, relations: Tensor<2>) -> Tensor<3> {
-        let gate = sigmoid(self.map.forward(relations)).mul_scalar(2.0);
-        z * gate.unsqueeze_dim::<3>(1)
+        z * self.gates(relations).unsqueeze_dim::<3>(1)
+    }
+
+    /// g(r), `[R, D]`.
+    pub(crate) fn gates(&self, relations: Tensor<2>) -> Tensor<2> {
+        sigmoid(self.map.forward(relations)).mul_scalar(2.0)
     }
 }

@@ -27,6 +27,8 @@ mod conditioner;
 mod form;
 mod gate;
 mod low_rank;
+mod prepared;
+mod store;
 pub use rcml_kernels::Tokens;
 
 pub use attention::{AttentionConfig, AttentionInit, RelationAttention, SummaryBias};
@@ -34,6 +36,8 @@ pub use conditioner::{Conditioner, ConditionerConfig, Modulate, Pool};
 pub use form::Form;
 pub use gate::Gate;
 pub use low_rank::LowRank;
+pub use prepared::PreparedRelations;
+pub use store::{StoreError, TokenStore, TokenStoreWriter, TokenType};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

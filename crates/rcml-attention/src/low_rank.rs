@@ -38,8 +38,7 @@ impl LowRank {
     /// - output: `[R, N, D]`
     pub fn forward(&self, z: Tensor<3>, relations: Tensor<2>) -> Tensor<3> {
         let [r, d] = relations.dims();
-        let a = self.a.forward(relations.clone()).reshape([r, self.rank, d]);
-        let b = self.b.forward(relations).reshape([r, d, self.rank]);
+        let (a, b, _) = self.factors(relations);
         let codes = match z.dims() {
             // One vector for all relations: a single GEMM against the columns of every B_r.
             [1, n, _] if r > 1 => {
@@ -49,5 +48,12 @@ impl LowRank {
             _ => z.clone().matmul(b),
         };
         z + codes.matmul(a)
+    }
+
+    /// A_r^T `[R, k, D]`, B_r `[R, D, k]` and k.
+    pub(crate) fn factors(&self, relations: Tensor<2>) -> (Tensor<3>, Tensor<3>, usize) {
+        let [r, d] = relations.dims();
+        let a = self.a.forward(relations.clone()).reshape([r, self.rank, d]);
+        (a, self.b.forward(relations).reshape([r, d, self.rank]), self.rank)
     }
 }

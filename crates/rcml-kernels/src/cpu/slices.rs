@@ -13,6 +13,16 @@ pub struct LengthError {
     found: usize,
 }
 
+impl LengthError {
+    /// Fails unless a slice has the expected length.
+    ///
+    /// # Errors
+    /// Names the slice and both lengths.
+    pub fn check(what: &'static str, expected: usize, found: usize) -> Result<(), Self> {
+        if expected == found { Ok(()) } else { Err(Self { what, expected, found }) }
+    }
+}
+
 /// [`crate::relation_pool`] on slices: no copy of the tokens is made, and f16, bf16 and int8 are widened a block at a time.
 ///
 /// # Shapes
@@ -33,18 +43,12 @@ pub fn pool_slices(
 ) -> Result<(), LengthError> {
     let [n, t, d] = dims;
     let count = queries.len() / d.max(1);
-    let check = |what, expected, found| {
-        if expected == found { Ok(()) } else { Err(LengthError { what, expected, found }) }
-    };
-    check("tokens", n * t * d, tokens.len())?;
-    if let TokenView::Int8 { scales, .. } = tokens {
-        check("scales", n * t, scales.len())?;
-    }
+    tokens.check(n * t, d)?;
     if let Some(bias) = log_bias {
-        check("log-bias", n * t, bias.len())?;
+        LengthError::check("log-bias", n * t, bias.len())?;
     }
-    check("queries", count * d, queries.len())?;
-    check("pooled", n * count * d, pooled.len())?;
+    LengthError::check("queries", count * d, queries.len())?;
+    LengthError::check("pooled", n * count * d, pooled.len())?;
     let mut stats = vec![Stats::EMPTY; n * count];
     Problem { tokens, dims, bias: log_bias, queries, count, algorithm }.forward_into(pooled, &mut stats);
     Ok(())

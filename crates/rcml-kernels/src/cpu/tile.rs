@@ -1,7 +1,7 @@
 //! Register tiles: the two small matrix products that pooling and its gradients are made of.
 //!
 //! Both read rows as they lie in memory. Nothing is packed: an item's product is so small that packing it, as a general
-//! matrix product does, costs about as much as multiplying it (docs/decisions/0007-relation-attention-kernels.md).
+//! matrix product does, costs about as much as multiplying it (docs/decisions/0009-relation-attention-kernels.md).
 
 #![allow(unsafe_code, reason = "tiles read through pointers: bounds are checked once per product, not once per load")]
 

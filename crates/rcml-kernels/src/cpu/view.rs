@@ -1,7 +1,10 @@
 //! Token values as they are stored.
 
+use std::ops::Range;
+
 use half::{bf16, f16};
 
+use super::slices::LengthError;
 use super::widen::widen;
 
 /// Token states of N items in memory, `[N, T, D]` row by row, in one of the types that token caches use. Sums over them
@@ -48,10 +51,45 @@ impl<'a> TokenView<'a> {
         }
     }
 
+    /// Whether there are `rows` tokens of width `d`.
+    ///
+    /// # Errors
+    /// A length that does not fit.
+    pub fn check(&self, rows: usize, d: usize) -> Result<(), LengthError> {
+        LengthError::check("tokens", rows * d, self.len())?;
+        match self {
+            Self::Int8 { scales, .. } => LengthError::check("scales", rows, scales.len()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Some of the tokens, numbered over all items.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn tokens(&self, rows: Range<usize>, d: usize) -> Self {
+        let span = rows.start * d..rows.end * d;
+        match self {
+            Self::F32(values) => Self::F32(&values[span]),
+            Self::F16(values) => Self::F16(&values[span]),
+            Self::Bf16(values) => Self::Bf16(&values[span]),
+            Self::Int8 { values, scales } => Self::Int8 { values: &values[span], scales: &scales[rows] },
+        }
+    }
+
+    /// Token number `row` as f32.
+    ///
+    /// # Panics
+    /// If there is no such token, or `wide` is shorter than `d`.
+    pub fn widen(&self, row: usize, d: usize, wide: &mut [f32]) {
+        let mut scratch = vec![0.0; if matches!(self, Self::F32(_)) { 0 } else { d }];
+        wide[..d].copy_from_slice(self.block(row..row + 1, d, &mut scratch));
+    }
+
     /// The tokens numbered `tokens` (counted over all items), each of `d` values, as f32: where they lie, or decoded into
     /// `scratch`. Called within a dispatch, so that decoding is vectorised.
     #[inline(always)]
-    pub(super) fn block<'b>(&self, tokens: std::ops::Range<usize>, d: usize, scratch: &'b mut [f32]) -> &'b [f32]
+    pub(super) fn block<'b>(&self, tokens: Range<usize>, d: usize, scratch: &'b mut [f32]) -> &'b [f32]
     where
         'a: 'b,
     {

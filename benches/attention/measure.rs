@@ -1,0 +1,173 @@
+//! Both sides in turn, shape by shape.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use rcml_attention::Form;
+use rcml_kernels::Algorithm;
+
+use crate::clock::Clock;
+use crate::inputs::{Inputs, Ours};
+use crate::limits::{Limits, Probe, median};
+use crate::peer::Peer;
+use crate::shape::Shape;
+
+/// Median seconds of one implementation at one shape.
+#[derive(Debug, Clone)]
+pub struct Row {
+    pub part: &'static str,
+    pub shape: Shape,
+    pub backward: bool,
+    pub name: String,
+    pub ours: bool,
+    /// The one to be compared, on either side; the others show why it was chosen.
+    pub main: bool,
+    /// Whether a peer does the same algebra or the textbook's.
+    pub textbook: bool,
+    pub seconds: f64,
+    pub best: f64,
+}
+
+/// What to measure.
+pub struct Plan<'a> {
+    pub pool: &'a [Shape],
+    pub module: &'a [Shape],
+    pub rounds: usize,
+    pub device: &'a Device,
+    pub peer: Option<&'a Path>,
+    pub compiled: bool,
+    pub clock: Clock,
+}
+
+/// All rows, the machine's limits, and the peer's version.
+pub struct Outcome {
+    pub clock: Clock,
+    pub rows: Vec<Row>,
+    pub limits: Limits,
+    pub peer: Option<String>,
+}
+
+enum Side {
+    Ours(Ours),
+    Peer(&'static str, bool),
+}
+
+struct Candidate {
+    name: String,
+    side: Side,
+    main: bool,
+    textbook: bool,
+}
+
+pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
+    let threads = rayon::current_num_threads();
+    let mut peer = plan.peer.map(|python| Peer::start(python, threads, plan.clock)).transpose()?;
+    let mut probe = Probe::new();
+    let mut rows = vec![];
+    for (part, shapes) in [("pool", plan.pool), ("module", plan.module)] {
+        for &shape in shapes {
+            let inputs = Inputs::new(shape, plan.device);
+            if let Some(peer) = &mut peer {
+                peer.prepare(&shape)?;
+            }
+            for backward in [false, true] {
+                let candidates = candidates(part, &shape, backward, peer.is_some(), plan.compiled);
+                let seconds = rounds(plan, &candidates, &inputs, backward, peer.as_mut(), &mut probe);
+                for (candidate, seconds) in candidates.into_iter().zip(seconds) {
+                    let Candidate { name, side, main, textbook } = candidate;
+                    if seconds.is_empty() {
+                        continue;
+                    }
+                    let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
+                    let ours = matches!(side, Side::Ours(_));
+                    let seconds = median(seconds);
+                    eprintln!("{part} {shape} {} {name}: {:.2} ms", direction(backward), seconds * 1e3);
+                    rows.push(Row { part, shape, backward, name, ours, main, textbook, seconds, best });
+                }
+            }
+        }
+    }
+    let peer = peer.map(|peer| peer.version.clone());
+    Ok(Outcome { clock: plan.clock, rows, limits: probe.limits(), peer })
+}
+
+pub fn direction(backward: bool) -> &'static str {
+    if backward { "forward + backward" } else { "forward" }
+}
+
+fn candidates(part: &str, shape: &Shape, backward: bool, peer: bool, compiled: bool) -> Vec<Candidate> {
+    let ours = |name: &str, ours, main| Candidate { name: name.into(), side: Side::Ours(ours), main, textbook: false };
+    let mut all = vec![];
+    if part == "pool" {
+        all.push(ours("fused", Ours::Pool(Algorithm::Auto), true));
+        all.push(ours("composed", Ours::Pool(Algorithm::Composed), false));
+        all.push(ours("Burn attention", Ours::BurnAttention, false));
+        if !backward {
+            all.push(ours("fused, f16 tokens", Ours::HalfTokens, false));
+            for algorithm in [Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed] {
+                all.push(ours(&format!("{algorithm:?}").to_lowercase(), Ours::Pool(algorithm), false));
+            }
+        }
+    } else {
+        all.push(ours("module", Ours::Module(Form::Auto), true));
+        all.push(ours("module, folded", Ours::Module(Form::Folded), false));
+        all.push(ours("module, projected", Ours::Module(Form::Projected), false));
+    }
+    let names: &[(&'static str, bool)] = match part {
+        _ if !peer => &[],
+        "pool" => &[("flat", false), ("einsum", false)],
+        _ => &[("sdpa", true), ("mha", true), ("module", false)],
+    };
+    for (name, textbook) in names {
+        // Compiling takes up to a minute each: where it matters, and one of the ways that compile to the same.
+        let worth = shape.n == 1024 && shape.h == 1 && [1, 11].contains(&shape.r) && !["einsum", "mha"].contains(name);
+        for compiled in [false, true].into_iter().take(1 + usize::from(compiled && worth)) {
+            let how = if compiled { "compiled" } else { "eager" };
+            let side = Side::Peer(name, compiled);
+            all.push(Candidate { name: format!("torch {name} {how}"), side, main: true, textbook: *textbook });
+        }
+    }
+    // What would not fit into memory beside its gradients.
+    all.retain(|candidate| {
+        let logits = shape.queries() > 64 && backward;
+        !(logits && matches!(candidate.side, Side::Ours(Ours::BurnAttention)))
+    });
+    all
+}
+
+/// Seconds of each candidate, one run of each in turn. A run that does not count goes before each, so that every candidate
+/// finds the caches as it left them itself.
+fn rounds(
+    plan: &Plan<'_>,
+    candidates: &[Candidate],
+    inputs: &Inputs,
+    backward: bool,
+    mut peer: Option<&mut Peer>,
+    probe: &mut Probe,
+) -> Vec<Vec<f64>> {
+    let mut seconds = vec![vec![]; candidates.len()];
+    let mut failed = vec![false; candidates.len()];
+    for _ in 0..plan.rounds {
+        probe.measure(plan.clock);
+        for (i, candidate) in candidates.iter().enumerate() {
+            let taken = match (&candidate.side, &mut peer) {
+                _ if failed[i] => continue,
+                (Side::Ours(ours), _) => {
+                    inputs.run(*ours, backward);
+                    vec![plan.clock.time(|| inputs.run(*ours, backward))]
+                }
+                (Side::Peer(name, compiled), Some(peer)) => match peer.time(name, *compiled, backward, 2) {
+                    Ok(seconds) => seconds[seconds.len().min(1)..].to_vec(),
+                    Err(error) => {
+                        eprintln!("{}: {error}", candidate.name);
+                        failed[i] = true;
+                        continue;
+                    }
+                },
+                (Side::Peer(..), None) => continue,
+            };
+            seconds[i].extend(taken);
+        }
+    }
+    seconds
+}

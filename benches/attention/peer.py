@@ -1,0 +1,136 @@
+"""PyTorch's side of the relation attention bench, driven line by line over standard input.
+
+Each request is one JSON object; each answer one JSON line. `prepare` makes the inputs of a shape, `time` runs one
+implementation `count` times and answers the seconds of each run. The other side does the same in turn, so that both see
+the same machine.
+"""
+
+import json
+import math
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+torch.set_num_threads(int(sys.argv[1]))
+torch.manual_seed(0)
+clock = {"wall": time.perf_counter, "processor": time.process_time}[sys.argv[2]]
+state = {}
+
+
+def folded_flat(x, u):
+    """One product over all tokens, softmax over tokens, one batched product."""
+    a = torch.softmax(x @ u.t(), 1)
+    return torch.bmm(a.transpose(1, 2), x)
+
+
+def folded_einsum(x, u):
+    a = torch.softmax(torch.einsum("qd,ntd->nqt", u, x), -1)
+    return torch.einsum("nqt,ntd->nqd", a, x)
+
+
+class Textbook(torch.nn.Module):
+    """Keys and values of every token projected once per item, all relations as queries."""
+
+    def __init__(self, d, h):
+        super().__init__()
+        self.h = h
+        for name in "qkvo":
+            setattr(self, name, torch.nn.Linear(d, d, bias=False))
+
+    def forward(self, x, relations):
+        n, t, d = x.shape
+        r, w = relations.shape[0], d // self.h
+        k = self.k(x).view(n, t, self.h, w).transpose(1, 2)
+        v = self.v(x).view(n, t, self.h, w).transpose(1, 2)
+        q = self.q(relations).view(1, r, self.h, w).transpose(1, 2).expand(n, -1, -1, -1)
+        return self.o(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(n, r, d))
+
+
+class Multihead(torch.nn.Module):
+    """nn.MultiheadAttention as it comes."""
+
+    def __init__(self, d, h):
+        super().__init__()
+        self.attention = torch.nn.MultiheadAttention(d, h, bias=False, batch_first=True)
+
+    def forward(self, x, relations):
+        return self.attention(relations.expand(x.shape[0], -1, -1), x, x, need_weights=False)[0]
+
+
+class Folded(torch.nn.Module):
+    """The whole module with the key projection folded into the query and values projected after pooling."""
+
+    def __init__(self, d, h):
+        super().__init__()
+        self.h = h
+        for name in "qkvo":
+            setattr(self, name, torch.nn.Linear(d, d, bias=False))
+
+    def forward(self, x, relations):
+        n, t, d = x.shape
+        r, h, w = relations.shape[0], self.h, d // self.h
+        q = self.q(relations).view(r, h, w)
+        u = torch.einsum("rhw,hwd->rhd", q, self.k.weight.view(h, w, d)).reshape(r * h, d) / math.sqrt(w)
+        p = folded_flat(x, u).view(n, r, h, d)
+        z = torch.einsum("nrhd,hwd->nrhw", p, self.v.weight.view(h, w, d)).reshape(n, r, d)
+        return self.o(z)
+
+
+def prepare(n, t, d, r, h):
+    torch._dynamo.reset()
+    state.clear()
+    state["x"] = torch.randn(n, t, d)
+    state["u"] = torch.randn(r * h, d) / math.sqrt(d)
+    state["relations"] = torch.randn(r, d)
+    state["modules"] = {"sdpa": Textbook(d, h), "mha": Multihead(d, h), "module": Folded(d, h)}
+    state["functions"] = {}
+
+
+def function(name, compiled):
+    key = (name, compiled)
+    if key not in state["functions"]:
+        plain = {"flat": folded_flat, "einsum": folded_einsum}
+        f = plain[name] if name in plain else state["modules"][name]
+        state["functions"][key] = torch.compile(f, dynamic=False) if compiled else f
+    return state["functions"][key]
+
+
+def run_once(name, compiled, backward):
+    f = function(name, compiled)
+    x = state["x"]
+    given = state["u"] if name in ("flat", "einsum") else state["relations"]
+    if not backward:
+        with torch.no_grad():
+            start = clock()
+            f(x, given)
+            return clock() - start
+    x, given = x.detach().requires_grad_(), given.detach().requires_grad_()
+    if "grad" not in state or state["grad"].shape != (x.shape[0], given.shape[0], x.shape[2]):
+        state["grad"] = torch.randn(x.shape[0], given.shape[0], x.shape[2])
+    for module in state["modules"].values():
+        module.zero_grad(set_to_none=True)
+    start = clock()
+    f(x, given).backward(state["grad"])
+    return clock() - start
+
+
+def handle(request):
+    if request["do"] == "prepare":
+        prepare(*request["shape"])
+        return {}
+    if request["do"] == "time":
+        arguments = request["name"], request["compiled"], request["backward"]
+        return {"seconds": [run_once(*arguments) for _ in range(request["count"])]}
+    if request["do"] == "version":
+        return {"version": torch.__version__, "threads": torch.get_num_threads()}
+    raise ValueError(f"unknown request {request['do']!r}")
+
+
+for line in sys.stdin:
+    try:
+        answer = handle(json.loads(line))
+    except Exception as error:  # an implementation that fails is a row without a number, not the end of the bench
+        answer = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:300]}
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,111 @@
+//! `cargo xtask bench`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::command::{cargo, run as run_command};
+use crate::failure::{Failure, Result};
+use crate::peer;
+use crate::program::feature_args;
+
+#[derive(Args)]
+#[command(after_help = "Examples:
+  cargo xtask bench attention
+  cargo xtask bench attention --peer torch")]
+pub(crate) struct BenchArgs {
+    #[command(subcommand)]
+    subject: Subject,
+}
+
+#[derive(Subcommand)]
+enum Subject {
+    /// Relation attention: pooling and the module, forward and backward, beside the machine's limits
+    #[command(after_help = "Examples:
+  cargo xtask bench attention --peer torch              # PyTorch eager and compiled, in the same run
+  cargo xtask bench attention --device wgpu --shapes quick     # small shapes on another device
+
+Writes attention.md, attention.json and attention.png (a roofline) into --out.")]
+    Attention(AttentionArgs),
+}
+
+#[derive(Args)]
+struct AttentionArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PeerName>,
+    /// Leave torch.compile out: it takes up to a minute a shape
+    #[arg(long, requires = "peer")]
+    eager: bool,
+    /// Where to run: cpu, ndarray, wgpu, cuda
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Runs of each implementation at each shape, of which the median is shown
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Take processor time with one thread instead of wall time with all: for a machine that others use, too
+    #[arg(long)]
+    shared: bool,
+    /// Which shapes: all, those that targets are set for, or a few small ones
+    #[arg(long, value_enum, default_value_t = Shapes::Full)]
+    shapes: Shapes,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Shapes {
+    Full,
+    Headline,
+    Quick,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PeerName {
+    Torch,
+}
+
+pub(crate) fn run(args: &BenchArgs) -> Result<()> {
+    match &args.subject {
+        Subject::Attention(args) => attention(args),
+    }
+}
+
+fn attention(args: &AttentionArgs) -> Result<()> {
+    // A bench runs in the folder of its package.
+    let out = created(&args.out)?;
+    let backend = args.device.split(':').next().unwrap_or_default();
+    let features: Vec<String> =
+        ["ndarray", "wgpu", "cuda"].into_iter().filter(|feature| *feature == backend).map(String::from).collect();
+    let mut bench = cargo(["bench", "--workspace", "--bench", "relation_attention"]);
+    bench.args(feature_args(&features)).args(["--", "--device", &args.device]);
+    let shapes = args.shapes.to_possible_value();
+    bench.args([
+        "--rounds",
+        &args.rounds.to_string(),
+        "--shapes",
+        shapes.as_ref().map_or("full", |value| value.get_name()),
+    ]);
+    bench.arg("--json").arg(out.join("attention.json"));
+    bench.arg("--png").arg(out.join("attention.png")).arg("--markdown").arg(out.join("attention.md"));
+    if args.shared {
+        bench.args(["--clock", "processor"]).env("RAYON_NUM_THREADS", "1");
+    }
+    if let Some(PeerName::Torch) = args.peer {
+        bench.arg("--peer").arg(peer::torch()?);
+        if !args.eager {
+            bench.arg("--compiled");
+        }
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+/// A folder that is there, as an absolute path.
+fn created(folder: &Path) -> Result<PathBuf> {
+    let folder = std::path::absolute(folder).map_err(|error| Failure::file(folder, error))?;
+    std::fs::create_dir_all(&folder).map_err(|error| Failure::file(&folder, error))?;
+    Ok(folder)
+}
