@@ -2,6 +2,7 @@
 //!
 //! `fixtures/make.py` writes folders with inputs and expected values; the small ones are committed, `RCML_PARITY` names a
 //! folder of more (`cargo xtask parity` makes it).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -286,7 +286,7 @@ mod tests {
             ("text", b"version https://git-lfs.github.com/spec/v1".to_vec(), "not a safetensors file"),
         ] {
             std::fs::write(&path, content).unwrap();
-            let message = Weights::open(&[path.clone()], &device()).unwrap_err().to_string();
+            let message = Weights::open(std::slice::from_ref(&path), &device()).unwrap_err().to_string();
             assert!(message.contains(word) && message.contains("a.safetensors"), "{name}: {message}");
         }
     }
