@@ -143,8 +143,8 @@ fn means(rows: &SparseRows, labels: &[u32], k: usize) -> Vec<Vec<f32>> {
         .into_par_iter()
         .map(|p| {
             let (mut sums, mut sizes) = (vec![0.0; k * rows.width], vec![0; k]);
-            for row in p * part..((p + 1) * part).min(rows.len()) {
-                let label = labels[row] as usize;
+            for (row, &label) in labels.iter().enumerate().skip(p * part).take(part) {
+                let label = label as usize;
                 sizes[label] += 1;
                 let (columns, values) = rows.row(row);
                 for (&column, &value) in columns.iter().zip(values) {
