@@ -29,7 +29,7 @@ fn one_cause_is_one_line() {
     let parquet = fixture("pandas/items.parquet");
     let tar = fixture("webdataset/train-000000.tar");
     let gzip = fixture("webdataset/test-000000.tar.gz");
-    let items = b"{\"id\":\"a\",\"text\":\"x\"}\n{\"id\":\"b\",\"text\":\"y\"}\n".repeat(1);
+    let items = b"{\"id\":\"a\",\"text\":\"x\"}\n{\"id\":\"b\",\"text\":\"y\"}\n".to_vec();
     let zst = zstd::encode_all(&items[..], 3).unwrap();
     let cut = |bytes: &[u8], at: usize| bytes[..at].to_vec();
     let with = |bytes: &[u8], at: usize, byte: u8| {

@@ -191,17 +191,16 @@ impl Table {
             };
             let done = match self.kind {
                 Kind::Csv => File::open(&source.path).and_then(|file| map(&file)).map(|bytes| {
-                    csv::each(&bytes, (&source.path, self.name, self.loose), problems, &parse, &mut counted);
+                    csv::each(&bytes, (&source.path, self.name, self.loose), problems, parse, &mut counted);
                 }),
                 Kind::Jsonl | Kind::JsonlZst => self
                     .open_file(source)
-                    .and_then(|file| jsonl::each(file, &parse, |at, result| counted(at, result, problems))),
+                    .and_then(|file| jsonl::each(file, parse, |at, result| counted(at, result, problems))),
                 Kind::Parquet => source.parquet.as_ref().map_or(Ok(()), |file| {
-                    each_group(file, &parse, |at, result| counted(at, result, problems)).map_err(io::Error::other)
+                    each_group(file, parse, |at, result| counted(at, result, problems)).map_err(io::Error::other)
                 }),
                 Kind::Tar => source.shard.as_ref().map_or(Ok(()), |shard| {
-                    webdataset::each(shard, &parse, |at, result| counted(at, result, problems))
-                        .map_err(io::Error::other)
+                    webdataset::each(shard, parse, |at, result| counted(at, result, problems)).map_err(io::Error::other)
                 }),
                 Kind::Pictures => {
                     let parsed: Vec<T> = self.pictures.par_iter().map(|picture| parse(Row::Picture(picture))).collect();

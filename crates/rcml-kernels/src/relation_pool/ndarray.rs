@@ -44,7 +44,7 @@ fn with_inputs<T>(
         None => None,
     };
     let (tokens, queries) = (read(tokens)?, read(queries)?);
-    let (dims, [r, h, _]) = (tokens.shape.dims::<3>(), queries.shape.dims::<3>());
+    let (dims, [r, h, _]) = (tokens.shape().dims::<3>(), queries.shape().dims::<3>());
     let bias = match &bias {
         Some(bias) => Some(bias.as_slice::<f32>().ok()?),
         None => None,

@@ -110,7 +110,7 @@ impl PictureFile for Shard {
 /// Whether a tar has the end that a tar has. Without it the reader would stop at the last whole member and say nothing.
 fn ends(bytes: &[u8]) -> Result<(), String> {
     let length = bytes.len();
-    if length % 512 != 0 {
+    if !length.is_multiple_of(512) {
         return Err(format!("is cut short, or no tar: {length} bytes are no whole blocks of 512"));
     }
     match bytes.rchunks(512).next() {
