@@ -141,7 +141,12 @@ pub(in crate::format) fn each<T: Send>(
             flush(&mut waiting);
         }
     };
-    let wrong = |e: io::Error| format!("the tar is damaged or cut short: {e}");
+    // The message quotes names as they stand in the damaged file.
+    let plain = |c: char| if c.is_control() { ' ' } else { c };
+    let wrong = |e: io::Error| {
+        let words: String = e.to_string().chars().map(plain).take(120).collect();
+        format!("the tar is damaged or cut short: {words}")
+    };
     let done = match &shard.packing {
         Packing::Plain(bytes) => {
             let mut archive = tar::Archive::new(Cursor::new(&bytes[..]));
