@@ -66,11 +66,12 @@ fn resize(
 
 /// The part of one side that the centre crop keeps, in source pixels: (start, length).
 ///
-/// This is "resize the shorter side to L, then cut the centre S" with the roundings of torchvision, without ever making
+/// This is "resize the shorter side to L, then cut the centre S" with the roundings of `transformers`, without ever making
 /// the long side: a picture of 1 x 30,000 pixels would become gigabytes on the way.
 fn window(side: usize, shorter: usize, length: usize, size: usize) -> (f64, f64) {
     let resized = (length * side / shorter).max(length);
-    let offset = ((resized - size) as f64 / 2.0).round_ties_even();
+    // Half a pixel is cut down, as in Hugging Face's processors; torchvision's own crop rounds it to even.
+    let offset = ((resized - size) / 2) as f64;
     let scale = side as f64 / resized as f64;
     (offset * scale, (size as f64 * scale).min(side as f64 - offset * scale))
 }
