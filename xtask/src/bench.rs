@@ -12,7 +12,8 @@ use crate::program::feature_args;
 #[derive(Args)]
 #[command(after_help = "Examples:
   cargo xtask bench attention
-  cargo xtask bench attention --peer torch")]
+  cargo xtask bench attention --peer torch
+  cargo xtask bench graph --full")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     subject: Subject,
@@ -27,6 +28,22 @@ enum Subject {
 
 Writes attention.md, attention.json and attention.png (a roofline) into --out.")]
     Attention(AttentionArgs),
+    /// The graph file at scale: build, open, look up, sample
+    #[command(after_help = "Example: cargo xtask bench graph --full")]
+    Graph(GraphArgs),
+}
+
+#[derive(Args)]
+struct GraphArgs {
+    /// Also 100 million edges: some minutes, and 11 GB of disk
+    #[arg(long)]
+    full: bool,
+    /// Where the graphs are built and removed again
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -69,7 +86,21 @@ enum PeerName {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.subject {
         Subject::Attention(args) => attention(args),
+        Subject::Graph(args) => graph(args),
     }
+}
+
+fn graph(args: &GraphArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = cargo(["bench", "--workspace", "--bench", "graph", "--"]);
+    bench.arg("--json").arg(out.join("graph.json"));
+    bench.args(args.full.then_some("--full"));
+    if let Some(folder) = &args.folder {
+        bench.arg("--folder").arg(created(folder)?);
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
 }
 
 fn attention(args: &AttentionArgs) -> Result<()> {

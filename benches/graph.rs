@@ -1,0 +1,234 @@
+//! The graph file at scale: building it from a stream of edges, opening it, asking it, drawing batches from it.
+//!
+//! Every size is built and read by a process of its own, so that peaks of memory are its own. `--full` adds 100 million
+//! edges; `--json FILE` writes the numbers for programs; `--folder DIR` says where there is room (11 GB for the largest).
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run says so by panicking")]
+
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rcml_benches::{Machine, Process, Table};
+use rcml_data::{Edge, GraphBuilder, Relation, RelationGraph, RelationSampler, SamplerConfig};
+use serde_json::{Value, json};
+
+const RELATIONS: u32 = 1000;
+
+/// Items of a batch.
+const BATCH: usize = 512;
+
+/// Questions asked in turn; many more than fit into the caches with their answers.
+const QUESTIONS: usize = 1 << 20;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1).cloned());
+    let has = |name: &str| arguments.iter().any(|a| a == name);
+    if let (Some(part), Some(edges), Some(path)) = (value("--part"), value("--edges"), value("--path")) {
+        let (edges, path) = (edges.parse().unwrap(), PathBuf::from(path));
+        let numbers = if part == "build" { build(edges, &path) } else { read(&path) };
+        println!("RESULT {numbers}");
+        return;
+    }
+    let folder = value("--folder").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = tempfile::Builder::new().prefix("rcml-graph").tempdir_in(folder).unwrap();
+    let full = has("--full") || std::env::var_os("RCML_BENCH_FULL").is_some_and(|value| value != "0");
+    let sizes: &[u64] = if full { &[10_000_000, 30_000_000, 100_000_000] } else { &[10_000_000, 30_000_000] };
+    let results: Vec<Value> = sizes.iter().map(|&edges| measure(edges, folder.path())).collect();
+
+    let machine = Machine::this();
+    println!("\n{machine}\n\n{}", table(&results));
+    if let Some(path) = value("--json") {
+        let report = json!({"bench": "graph", "machine": machine.to_string(), "results": results});
+        std::fs::write(&path, format!("{report:#}\n")).unwrap_or_else(|error| panic!("{path}: {error}"));
+    }
+}
+
+/// Builds and reads a graph in processes of their own; gives the numbers of both.
+fn measure(edges: u64, folder: &Path) -> Value {
+    let path = folder.join("bench.rgraph");
+    let mut numbers = json!({"edges": edges, "items": items(edges), "relations": RELATIONS});
+    for part in ["build", "read"] {
+        eprintln!("{} M edges: {part}", edges / 1_000_000);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--part", part, "--edges", &edges.to_string(), "--path"]).arg(&path);
+        let output = command.stderr(std::process::Stdio::inherit()).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let Some(line) = said.lines().find_map(|line| line.strip_prefix("RESULT ")) else { panic!("{part}: {said}") };
+        let found: Value = serde_json::from_str(line).unwrap();
+        for (key, value) in found.as_object().unwrap() {
+            numbers[key] = value.clone();
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
+    numbers
+}
+
+/// Ten edges for every item.
+fn items(edges: u64) -> u64 {
+    edges / 10
+}
+
+/// Edges of a catalogue with popular things in it: sources are spread evenly, targets and relations are not (the share of the
+/// most popular hundredth is a fifth of all targets). One stream of a generator, so that it costs no memory.
+fn stream(edges: u64) -> impl Iterator<Item = Edge> {
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let items = items(edges);
+    (0..edges).map(move |_| {
+        let skewed = |u: f64, power: i32, n: u64| (u.powi(power) * n as f64) as u64;
+        let relation = skewed(rng.random(), 2, u64::from(RELATIONS));
+        let source = rng.random_range(0..items);
+        let target = skewed(rng.random(), 3, items);
+        // Never an edge from an item to itself.
+        let target = if target == source { (target + 1) % items } else { target };
+        Edge::new(relation as u32, source as u32, target as u32)
+    })
+}
+
+fn symmetric(relation: u32) -> bool {
+    relation.is_multiple_of(2)
+}
+
+fn build(edges: u64, path: &Path) -> Value {
+    let start = Instant::now();
+    let drawn: u64 = stream(edges).map(|edge| u64::from(edge.target)).sum();
+    let drawing = start.elapsed().as_secs_f64();
+    black_box(drawn);
+
+    let (start, used) = (Instant::now(), Process::now().seconds);
+    let symmetric: Vec<bool> = (0..RELATIONS).map(symmetric).collect();
+    let mut builder = GraphBuilder::new(path, items(edges) as usize, &symmetric, GraphBuilder::MEMORY).unwrap();
+    stream(edges).for_each(|edge| builder.push(edge).unwrap());
+    let counts = builder.finish().unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    let now = Process::now();
+    json!({
+        "build_seconds": seconds, "build_cpu_seconds": now.seconds.zip(used).map(|(now, used)| now - used),
+        "drawing_seconds": drawing, "build_peak_bytes": now.peak, "runs": counts.runs, "pairs": counts.pairs,
+        "bytes": counts.bytes,
+    })
+}
+
+fn read(path: &Path) -> Value {
+    let start = Instant::now();
+    drop(RelationGraph::verify(path).unwrap());
+    let verify = start.elapsed().as_secs_f64();
+    let open = Rate::of(|| _ = black_box(RelationGraph::open(path).unwrap()));
+
+    let graph = RelationGraph::open(path).unwrap();
+    let questions = questions(&graph);
+    let look_up = || questions.iter().map(|&(relation, item)| last(graph.targets(relation, item))).fold(0, u64::wrapping_add);
+    let look_ups = Rate::of(|| _ = black_box(look_up()));
+    let relations: Vec<Relation> =
+        (0..RELATIONS).map(|r| Relation::new(format!("r{r}"), "goes with").symmetric(symmetric(r))).collect();
+    let config = SamplerConfig { items: BATCH, relations: 16, relation_power: 0.5, ..SamplerConfig::default() };
+    let training = (0..graph.items() as u32).collect();
+    let sampler = RelationSampler::new(config, 7, training, &relations, graph.clone()).unwrap();
+    let mut step = 0;
+    let batches = Rate::of(|| {
+        step += 1;
+        black_box(sampler.batch(step));
+    });
+    let process = Process::now();
+    json!({
+        "verify_seconds": verify, "open_microseconds": 1e6 / open.clock,
+        "look_ups_per_second": QUESTIONS as f64 * look_ups.clock,
+        "look_ups_per_processor_second": QUESTIONS as f64 * look_ups.processor,
+        "batches_per_second": batches.clock, "batches_per_processor_second": batches.processor,
+        "read_anonymous_bytes": process.anonymous, "read_peak_bytes": process.peak,
+    })
+}
+
+/// Calls a second, by the clock and by the processor time of this process: on a machine that others use, the clock says little.
+struct Rate {
+    clock: f64,
+    /// NaN where the system does not tell.
+    processor: f64,
+}
+
+impl Rate {
+    /// Over at least two seconds of either, after one call that warms up.
+    fn of(mut call: impl FnMut()) -> Self {
+        call();
+        let (start, used) = (Instant::now(), Process::now().seconds.unwrap_or(f64::NAN));
+        let mut calls = 0.0;
+        loop {
+            // Asking for the processor time costs as much as a small call.
+            for _ in 0..4 {
+                call();
+            }
+            calls += 4.0;
+            let (seconds, processor) = (start.elapsed().as_secs_f64(), Process::now().seconds.unwrap_or(f64::NAN) - used);
+            if processor >= 2.0 || (processor.is_nan() && seconds >= 2.0) {
+                return Self { clock: calls / seconds, processor: calls / processor };
+            }
+        }
+    }
+}
+
+/// Touches the answer.
+fn last(targets: &[u32]) -> u64 {
+    targets.last().map_or(0, |&target| u64::from(target))
+}
+
+/// Random anchors of random relations: each question has an answer, and the next one lies anywhere else.
+fn questions(graph: &RelationGraph) -> Vec<(u32, u32)> {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let one = |_| {
+        let relation = rng.random_range(0..RELATIONS);
+        let anchors = graph.anchors(relation);
+        (relation, anchors[rng.random_range(0..anchors.len() as u64) as usize])
+    };
+    (0..QUESTIONS).map(one).collect()
+}
+
+fn table(results: &[Value]) -> Table {
+    let mut table = Table::new(&[
+        "edges",
+        "items",
+        "pairs",
+        "file",
+        "build",
+        "of it drawing edges",
+        "CPU time",
+        "edges/s",
+        "runs",
+        "peak memory",
+        "verify",
+        "open",
+        "look-ups/s, one core",
+        "of processor time",
+        "batches of 512/s",
+        "of processor time",
+        "memory while reading, without the file's pages",
+    ]);
+    for r in results {
+        let number = |key: &str| r[key].as_f64().unwrap_or(f64::NAN);
+        let millions = |key: &str| format!("{:.0} M", number(key) / 1e6);
+        let mib = |key: &str| format!("{:.0} MiB", number(key) / (1 << 20) as f64);
+        let seconds = |key: &str| format!("{:.1} s", number(key));
+        table.row([
+            millions("edges"),
+            millions("items"),
+            millions("pairs"),
+            mib("bytes"),
+            seconds("build_seconds"),
+            seconds("drawing_seconds"),
+            seconds("build_cpu_seconds"),
+            format!("{:.2} M", number("edges") / number("build_seconds") / 1e6),
+            number("runs").to_string(),
+            mib("build_peak_bytes"),
+            seconds("verify_seconds"),
+            format!("{:.0} µs", number("open_microseconds")),
+            format!("{:.1} M", number("look_ups_per_second") / 1e6),
+            format!("{:.1} M", number("look_ups_per_processor_second") / 1e6),
+            format!("{:.0}", number("batches_per_second")),
+            format!("{:.0}", number("batches_per_processor_second")),
+            mib("read_anonymous_bytes"),
+        ]);
+    }
+    table
+}
