@@ -120,7 +120,8 @@ fn read(path: &Path) -> Value {
 
     let graph = RelationGraph::open(path).unwrap();
     let questions = questions(&graph);
-    let look_up = || questions.iter().map(|&(relation, item)| last(graph.targets(relation, item))).fold(0, u64::wrapping_add);
+    let look_up =
+        || questions.iter().map(|&(relation, item)| last(graph.targets(relation, item))).fold(0, u64::wrapping_add);
     let look_ups = Rate::of(|| _ = black_box(look_up()));
     let relations: Vec<Relation> =
         (0..RELATIONS).map(|r| Relation::new(format!("r{r}"), "goes with").symmetric(symmetric(r))).collect();
@@ -161,7 +162,8 @@ impl Rate {
                 call();
             }
             calls += 4.0;
-            let (seconds, processor) = (start.elapsed().as_secs_f64(), Process::now().seconds.unwrap_or(f64::NAN) - used);
+            let (seconds, processor) =
+                (start.elapsed().as_secs_f64(), Process::now().seconds.unwrap_or(f64::NAN) - used);
             if processor >= 2.0 || (processor.is_nan() && seconds >= 2.0) {
                 return Self { clock: calls / seconds, processor: calls / processor };
             }
