@@ -179,7 +179,7 @@ mod tests {
         let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();
         assert_eq!(pairs, &[KeyValue::new("view".into(), "fused".to_string())]);
         let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
-        assert_eq!((rows.len(), rows[0].as_str()), (ids.len(), "{id: \"i0\", embedding: [0.0, 0.125]}"));
+        assert_eq!((rows.len(), rows[0].as_str()), (ids.len(), "{id: \"i0\", embedding: [0E0, 0.125]}"));
         assert_eq!(rows[GROUP + 2], "{id: \"i16386\", embedding: [4096.5, 4096.625]}");
     }
 

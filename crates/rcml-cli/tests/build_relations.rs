@@ -101,6 +101,7 @@ fn wrong_tables_and_settings_are_refused() {
     refused("--since yesterday", "no date");
     folder.write("log.csv", "customer,sku,date\nu1,p1,soon\n");
     refused("", "log.csv:2");
+    let folder = Folder::new();
     folder.write("kinds.csv", "child,parent\na,b\nb,a\n");
     folder.write("items.jsonl", "{\"id\":\"a\",\"text\":\"x\"}\n{\"id\":\"b\",\"text\":\"y\"}\n");
     let tree = folder.join("kinds.csv");
