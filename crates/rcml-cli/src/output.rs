@@ -1,6 +1,5 @@
 //! Results go to standard output, everything else to standard error.
 
-use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -28,17 +27,9 @@ pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// Writes beside the target and renames: a reader sees the old file or the new one, never half of it.
+/// Writes a file that a user named.
 pub(crate) fn write_whole(path: &Path, fill: impl FnOnce(&Path) -> io::Result<()>) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::create_dir_all(folder).map_err(|error| Failure::file(folder, &error))?;
-    }
-    let part = with_suffix(path, ".part");
-    let written = fill(&part).and_then(|()| fs::rename(&part, path));
-    written.map_err(|error| {
-        let _ = fs::remove_file(&part);
-        Failure::Runtime(format!("{}: {error}", path.display()))
-    })
+    rcml_data::write_whole(path, fill).map_err(|error| Failure::Runtime(format!("{}: {error}", path.display())))
 }
 
 /// The path with something added to its file name.

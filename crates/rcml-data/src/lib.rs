@@ -37,6 +37,7 @@ mod relation;
 mod sampler;
 mod split;
 mod stats;
+mod whole;
 
 pub use self::image::{
     ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeFilter, ResizeMode, Transparency,
@@ -54,3 +55,4 @@ pub use relation::{Edge, Relation, Role};
 pub use sampler::{BatchRelation, Embeddings, RelationBatch, RelationSampler, SamplerConfig};
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
 pub use stats::{DatasetStats, Degree, RelationStats};
+pub use whole::write_whole;

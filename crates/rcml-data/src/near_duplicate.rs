@@ -10,7 +10,7 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Error, Result};
+use crate::{Dataset, Error, Result, write_whole};
 use picture::Picture;
 use shingle::Shingles;
 
@@ -116,10 +116,7 @@ impl DuplicateReport {
             text.push_str(&line.map_err(|e| Error::input(e.to_string()))?);
             text.push('\n');
         }
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        std::fs::write(&temporary, text).map_err(|e| Error::io(path, e))?;
-        std::fs::rename(&temporary, path).map_err(|e| Error::io(path, e))
+        write_whole(path, |part| std::fs::write(part, text)).map_err(|e| Error::io(path, e))
     }
 }
 

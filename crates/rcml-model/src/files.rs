@@ -4,6 +4,7 @@ use std::path::Path;
 
 use burn::module::Module;
 use burn::store::{ModuleSnapshot, SafetensorsStore};
+use rcml_data::write_whole;
 
 use crate::{Error, Rcml, Result};
 
@@ -13,12 +14,14 @@ use crate::{Error, Rcml, Result};
 /// The file system's.
 pub fn save_weights(model: &Rcml, path: impl AsRef<Path>) -> Result<()> {
     let path = path.as_ref();
-    let temporary = path.with_extension("safetensors.tmp");
-    // One key of metadata: several are written in the random order of a hash map, and equal weights would be unequal files.
-    let store = SafetensorsStore::from_file(&temporary).overwrite(true);
-    let mut store = store.clear_metadata().metadata("format", "safetensors");
-    model.save_into(&mut store).map_err(|error| Error::file(&temporary, error))?;
-    std::fs::rename(&temporary, path).map_err(|error| Error::file(path, error))
+    let written = write_whole(path, |part| {
+        // One key of metadata: several are written in the random order of a hash map, and equal weights would be unequal
+        // files.
+        let store = SafetensorsStore::from_file(part).overwrite(true);
+        let mut store = store.clear_metadata().metadata("format", "safetensors");
+        model.save_into(&mut store).map_err(std::io::Error::other)
+    });
+    written.map_err(|error| Error::file(path, error))
 }
 
 /// Reads weights into a model of the same configuration.

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use rcml_data::write_whole;
 use serde_json::{Map, Value, json};
 
 use crate::{Error, Result};
@@ -31,9 +32,7 @@ impl MetricsLog {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(fail(error)),
         };
-        let temporary = path.with_extension("jsonl.tmp");
-        std::fs::write(&temporary, kept).map_err(fail)?;
-        std::fs::rename(&temporary, &path).map_err(fail)?;
+        write_whole(&path, |part| std::fs::write(part, kept)).map_err(fail)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(fail)?;
         Ok(Self { path, file })
     }

@@ -8,7 +8,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use rcml_data::Prefetch;
+use rcml_data::{Prefetch, write_whole};
 use rcml_losses::{Objective, Term};
 use rcml_model::{Rcml, save_weights};
 
@@ -250,9 +250,7 @@ fn write_start(out: &Path, config: &RunConfig, data: &RunData) -> Result<()> {
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {
-    let temporary = path.with_extension("tmp");
-    std::fs::write(&temporary, text).map_err(|error| Error::io(&temporary, error))?;
-    std::fs::rename(&temporary, path).map_err(|error| Error::io(path, error))
+    write_whole(path, |part| std::fs::write(part, text)).map_err(|error| Error::io(path, error))
 }
 
 fn outcome(progress: &Progress, begun: Instant, interrupted: bool) -> Outcome {

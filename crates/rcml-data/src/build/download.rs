@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::interactions::Say;
 use super::pictures::place;
-use crate::{Error, Result};
+use crate::{Error, Result, write_whole};
 
 /// A picture to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -197,15 +197,7 @@ fn attempt_once(agent: &ureq::Agent, address: &str) -> Attempt {
 }
 
 fn save(bytes: &[u8], to: &Path) -> Result<(), String> {
-    let write = || {
-        if let Some(folder) = to.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        let part = to.with_extension("part");
-        fs::write(&part, bytes)?;
-        fs::rename(&part, to)
-    };
-    write().map_err(|e: std::io::Error| format!("{}: {e}", to.display()))
+    write_whole(to, |part| fs::write(part, bytes)).map_err(|e| format!("{}: {e}", to.display()))
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ mod factor;
 mod rule;
 mod truth;
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use rand::SeedableRng;
@@ -17,6 +16,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde_json::json;
 
+use crate::whole::{Wrong, write_file};
 use crate::{DatasetInfo, Error, Result, Split};
 pub use factor::Factors;
 use rule::RULES;
@@ -84,24 +84,24 @@ pub fn build_synthetic(out: &Path, options: &SyntheticOptions) -> Result<Synthet
         .into_par_iter()
         .map(|i| Factors::draw(&mut stream(options.seed, i, Purpose::Factors)))
         .collect();
-    write_whole(out, "items.jsonl", |file| write_items(out, options, &factors, &splits, file))?;
-    write_whole(out, "relations.jsonl", |file| {
+    write_file(&out.join("items.jsonl"), |file| write_items(out, options, &factors, &splits, file))?;
+    write_file(&out.join("relations.jsonl"), |file| {
         let line = |rule: &rule::Rule| {
             let relation = rule.relation();
             json!({"id": relation.id, "descriptions": relation.descriptions, "symmetric": relation.symmetric,
                    "family": relation.family})
         };
         let lines: String = RULES.iter().map(|rule| format!("{}\n", line(rule))).collect();
-        file.write_all(lines.as_bytes()).map_err(|e| Error::io(out, e))
+        Ok(file.write_all(lines.as_bytes())?)
     })?;
     let complete = options.items <= COMPLETE_ITEMS;
-    let edges = write_whole(out, "edges.jsonl.zst", |file| {
-        edges::write(&edges::Catalogue { factors: &factors, splits: &splits, seed: options.seed, complete }, file)
-            .map_err(|e| Error::io(out.join("edges.jsonl.zst"), e))
+    let edges = write_file(&out.join("edges.jsonl.zst"), |file| {
+        let catalogue = edges::Catalogue { factors: &factors, splits: &splits, seed: options.seed, complete };
+        Ok(edges::write(&catalogue, file)?)
     })?;
-    write_whole(out, "dataset.toml", |file| {
+    write_file(&out.join("dataset.toml"), |file| {
         let text = toml::to_string(&info(options, complete)).map_err(|e| Error::input(e.to_string()))?;
-        file.write_all(text.as_bytes()).map_err(|e| Error::io(out, e))
+        Ok(file.write_all(text.as_bytes())?)
     })?;
     Ok(SyntheticCounts { items: options.items, relations: RULES.len(), edges, complete })
 }
@@ -148,7 +148,7 @@ fn write_items(
     factors: &[Factors],
     splits: &[Split],
     file: &mut dyn Write,
-) -> Result<()> {
+) -> Result<(), Wrong> {
     for (chunk, members) in factors.chunks(CHUNK).enumerate() {
         if options.images {
             // One folder per thousand pictures: a folder of a million is slow everywhere.
@@ -179,7 +179,7 @@ fn write_items(
                 Ok(format!("{item}\n"))
             })
             .collect::<Result<_>>()?;
-        file.write_all(lines.concat().as_bytes()).map_err(|e| Error::io(out.join("items.jsonl"), e))?;
+        file.write_all(lines.concat().as_bytes())?;
     }
     Ok(())
 }
@@ -192,19 +192,6 @@ fn info(options: &SyntheticOptions, complete: bool) -> DatasetInfo {
         source: Some(format!("drawn by rcml, {} items, seed {}, {edges}", options.items, options.seed)),
         ..DatasetInfo::default()
     }
-}
-
-/// Writes a file under a temporary name and gives it its own only when it is whole.
-fn write_whole<T>(out: &Path, name: &str, fill: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
-    let temporary = out.join(format!("{name}.tmp"));
-    let at = |e| Error::io(&temporary, e);
-    let mut file = BufWriter::new(File::create(&temporary).map_err(at)?);
-    let value = fill(&mut file)?;
-    file.flush().map_err(at)?;
-    drop(file);
-    let path = out.join(name);
-    std::fs::rename(&temporary, &path).map_err(|e| Error::io(&path, e))?;
-    Ok(value)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::edges::statement;
 use super::{Split, Splits};
-use crate::{Dataset, Edge, Error, Problem, Result};
+use crate::{Dataset, Edge, Error, Problem, Result, write_whole};
 
 /// Raised whenever an old reader would misread a new file.
 const VERSION: u32 = 1;
@@ -49,10 +49,8 @@ impl Splits {
     pub fn write(&self, dataset: &Dataset, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let compressed = compressed(path)?;
-        let mut temporary = path.as_os_str().to_owned();
-        temporary.push(".tmp");
-        let write = || {
-            let file = BufWriter::new(File::create(&temporary)?);
+        let written = write_whole(path, |part| {
+            let file = BufWriter::new(File::create(part)?);
             if compressed {
                 let mut file = zstd::stream::write::Encoder::new(file, 0)?;
                 self.write_lines(dataset, &mut file)?;
@@ -62,13 +60,9 @@ impl Splits {
                 self.write_lines(dataset, &mut file)?;
                 file.flush()?;
             }
-            std::fs::rename(&temporary, path)
-        };
-        write().map_err(|e| {
-            // Best effort: the first failure is the one to report.
-            let _ = std::fs::remove_file(&temporary);
-            Error::io(path, e)
-        })
+            Ok(())
+        });
+        written.map_err(|e: io::Error| Error::io(path, e))
     }
 
     fn write_lines(&self, dataset: &Dataset, file: &mut dyn Write) -> io::Result<()> {

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::result::write_whole;
+use rcml_data::write_whole;
+
 use super::{CaseItem, CaseStudy, Curve, ResultTable};
 use crate::{Error, Result};
 
@@ -37,7 +38,8 @@ impl ReportData {
             curve.png(folder.join(format!("{}.png", curve.slug())))?;
         }
         let page = folder.join("report.html");
-        write_whole(&page, self.html()?.as_bytes())?;
+        let html = self.html()?;
+        write_whole(&page, |part| std::fs::write(part, html)).map_err(|e| Error::io(&page, e))?;
         Ok(page)
     }
 

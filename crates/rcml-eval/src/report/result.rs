@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rcml_data::Split;
+use rcml_data::{Split, write_whole};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, EvalSet, Result};
@@ -67,7 +67,8 @@ impl EvalReport {
     /// # Errors
     /// The file system's.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
-        write_whole(path.as_ref(), &serde_json::to_vec_pretty(self)?)
+        let (path, json) = (path.as_ref(), serde_json::to_vec_pretty(self)?);
+        write_whole(path, |part| std::fs::write(part, json)).map_err(|e| Error::io(path, e))
     }
 
     /// Reads what [`EvalReport::write`] wrote.
@@ -80,15 +81,6 @@ impl EvalReport {
         serde_json::from_slice(&bytes)
             .map_err(|e| Error::input(format!("{}: {e}; expected the report of `rcml eval --json`", path.display())))
     }
-}
-
-/// Writes beside the target and renames: a reader sees the old file or the new one, never half of it.
-pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(".part");
-    let part = path.with_file_name(name);
-    std::fs::write(&part, bytes).map_err(|e| Error::io(&part, e))?;
-    std::fs::rename(&part, path).map_err(|e| Error::io(path, e))
 }
 
 #[cfg(test)]

@@ -8,14 +8,14 @@ mod plan;
 mod row;
 mod webdataset;
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
 pub(crate) use self::folder::convert;
 pub(super) use self::plan::REST;
+use crate::whole::{Wrong, write_file};
 use crate::{Dataset, Error, Result};
 
 type Row = Map<String, Value>;
@@ -40,12 +40,12 @@ pub(crate) fn write(dataset: &Dataset, dir: &Path) -> Result<()> {
     lines(&dir.join("items.jsonl"), items.into_iter().map(Ok))?;
     lines(&dir.join("relations.jsonl"), relations.into_iter().map(Ok))?;
     lines(&dir.join("edges.jsonl"), dataset.edges.iter().map(|e| row::edge(dataset, e)))?;
-    replace(&dir.join(super::info::FILE), |file| Ok(file.write_all(info.as_bytes())?))
+    write_file(&dir.join(super::info::FILE), |file| Ok(file.write_all(info.as_bytes())?))
 }
 
 /// Writes one object a line.
 fn lines(path: &Path, rows: impl Iterator<Item = Result<Row>>) -> Result<()> {
-    replace(path, |file| write_lines(file, rows))
+    write_file(path, |file| write_lines(file, rows))
 }
 
 fn write_lines(file: &mut impl Write, rows: impl Iterator<Item = Result<Row>>) -> Result<(), Wrong> {
@@ -54,43 +54,4 @@ fn write_lines(file: &mut impl Write, rows: impl Iterator<Item = Result<Row>>) -
         file.write_all(b"\n")?;
     }
     Ok(())
-}
-
-/// Why a file could not be written: the file system, or what was to be written.
-enum Wrong {
-    Io(io::Error),
-    Data(Error),
-}
-
-impl From<io::Error> for Wrong {
-    fn from(error: io::Error) -> Self {
-        Self::Io(error)
-    }
-}
-
-impl From<Error> for Wrong {
-    fn from(error: Error) -> Self {
-        Self::Data(error)
-    }
-}
-
-/// Writes to a temporary name and renames, so that a reader never sees half a file.
-fn replace(path: &Path, fill: impl FnOnce(&mut BufWriter<File>) -> Result<(), Wrong>) -> Result<()> {
-    let mut temporary = path.as_os_str().to_owned();
-    temporary.push(".tmp");
-    let write = || -> Result<(), Wrong> {
-        let mut file = BufWriter::new(File::create(&temporary)?);
-        fill(&mut file)?;
-        file.flush()?;
-        drop(file);
-        Ok(std::fs::rename(&temporary, path)?)
-    };
-    write().map_err(|wrong| {
-        // Best effort: the first failure is the one to report.
-        let _ = std::fs::remove_file(&temporary);
-        match wrong {
-            Wrong::Io(e) => Error::io(path, e),
-            Wrong::Data(e) => e,
-        }
-    })
 }
