@@ -36,23 +36,21 @@ struct Plain<'a> {
     split: Option<Cow<'a, str>>,
 }
 
-/// Reads all edges between the items and relations of the dataset.
-pub(super) fn read(table: &Table, dataset: &Dataset, problems: &mut Vec<Problem>) -> Vec<Edge> {
+/// Hands out all edges between the items and relations of the dataset, in the order of the table.
+pub(super) fn read(table: &Table, dataset: &Dataset, problems: &mut Vec<Problem>, mut each: impl FnMut(Edge)) {
     let names = Names { items: dataset.item_index(), relations: dataset.relation_index() };
-    let mut edges = Vec::new();
     let mut hints = HINTS;
     table.each(
         problems,
         |row, _| names.edge(row),
         |place, parsed, problems| match parsed {
-            Ok(edge) => edges.push(edge),
+            Ok(edge) => each(edge),
             Err(faults) => {
                 let words = faults.into_iter().map(|fault| fault.words(dataset, &mut hints));
                 problems.extend(words.map(|message| table.problem(place, message)));
             }
         },
     );
-    edges
 }
 
 /// Reads edges that stand with the item they begin at: the place and id of that item, and the rest of the edge.

@@ -40,7 +40,7 @@ use self::layout::Layout;
 pub(crate) use self::nearest::hint;
 use self::table::{Place, Table};
 pub(crate) use self::write::{convert, write};
-use crate::{Dataset, Error, Problem, Result};
+use crate::{Dataset, Duplicates, Edge, Error, Problem, Result};
 
 /// What a path holds, with everything that is wrong with it.
 struct Loaded {
@@ -60,6 +60,10 @@ pub(crate) fn check(path: &Path) -> Result<Vec<Problem>> {
     if let Some((table, places)) = &items {
         problems.extend(pictures::check(&dataset, table, places));
     }
+    // Items that could not be read would be missed here as well.
+    if problems.is_empty() {
+        problems.extend(Duplicates::load(&dataset)?.1);
+    }
     // An array whose header is wrong has been reported with the tables.
     if problems.is_empty() {
         let broken = |modality: &String| dataset.features(modality).err();
@@ -72,6 +76,20 @@ pub(crate) fn check(path: &Path) -> Result<Vec<Problem>> {
 }
 
 fn load(path: &Path) -> Result<Loaded> {
+    let mut edges = Vec::new();
+    let mut loaded = load_with(path, |_, edge| edges.push(edge))?;
+    loaded.dataset.edges = edges;
+    Ok(loaded)
+}
+
+/// Reads a dataset, but hands its edges out one by one instead of keeping them. The dataset given with an edge has all items
+/// and relations; so has the one returned.
+pub(crate) fn stream(path: &Path, each: impl FnMut(&Dataset, Edge)) -> Result<Dataset> {
+    let loaded = load_with(path, each)?;
+    if loaded.problems.is_empty() { Ok(loaded.dataset) } else { Err(Error::problems(loaded.problems)) }
+}
+
+fn load_with(path: &Path, mut each: impl FnMut(&Dataset, Edge)) -> Result<Loaded> {
     let mut problems = Vec::new();
     let Layout { root, items, alone } = layout::find(path, &mut problems)?;
     let dir = root.as_path();
@@ -101,8 +119,7 @@ fn load(path: &Path) -> Result<Loaded> {
     let attached = edges::attached(attached, &items, &dataset, &mut problems);
     match find("edges", &mut problems) {
         Some(table) if relations.is_some() => {
-            let found = edges::read(&table, &dataset, &mut problems);
-            dataset.edges = found;
+            edges::read(&table, &dataset, &mut problems, |edge| each(&dataset, edge));
         }
         // Without the table that edges refer to, every line would be a problem of the same cause.
         Some(table) if problems.is_empty() => {
@@ -111,6 +128,6 @@ fn load(path: &Path) -> Result<Loaded> {
         }
         _ => {}
     }
-    dataset.edges.extend(attached);
+    attached.into_iter().for_each(|edge| each(&dataset, edge));
     Ok(Loaded { dataset, problems, items: Some((items, places)) })
 }

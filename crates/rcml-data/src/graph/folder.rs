@@ -6,16 +6,31 @@ use super::{GraphBuilder, GraphCounts};
 use crate::{Dataset, Result};
 
 impl GraphBuilder {
-    /// Builds the graph of all edges of a dataset's folder. Returns the dataset as well.
+    /// Builds the graph of all edges of a dataset, which are streamed: memory grows with items and relations, not with edges.
+    /// Returns the dataset without its edges as well.
     ///
     /// # Errors
     /// ALL problems found in the tables; and those of [`GraphBuilder::push`] and [`GraphBuilder::finish`].
     pub fn from_folder(dir: impl AsRef<Path>, out: impl AsRef<Path>, memory: usize) -> Result<(Dataset, GraphCounts)> {
-        let dataset = Dataset::open(dir)?;
-        let symmetric: Vec<bool> = dataset.relations.iter().map(|relation| relation.symmetric).collect();
-        let builder = Self::new(out, dataset.items.len(), &symmetric, memory)?;
-        let mut builder = builder.of_names(&dataset.items, &dataset.relations);
-        dataset.edges.iter().try_for_each(|&edge| builder.push(edge))?;
+        let out = out.as_ref();
+        let begin = |dataset: &Dataset| -> Result<Self> {
+            let symmetric: Vec<bool> = dataset.relations.iter().map(|relation| relation.symmetric).collect();
+            let builder = Self::new(out, dataset.items.len(), &symmetric, memory)?;
+            Ok(builder.of_names(&dataset.items, &dataset.relations))
+        };
+        let mut builder: Option<Result<Self>> = None;
+        let dataset = crate::format::stream(dir.as_ref(), |dataset, edge| {
+            let open = builder.get_or_insert_with(|| begin(dataset));
+            if let Ok(graph) = open
+                && let Err(error) = graph.push(edge)
+            {
+                *open = Err(error);
+            }
+        })?;
+        let builder = match builder {
+            Some(builder) => builder?,
+            None => begin(&dataset)?,
+        };
         Ok((dataset, builder.finish()?))
     }
 }
@@ -42,7 +57,7 @@ mod tests {
         let mut data = dataset();
         data.write(&dir).unwrap();
         let (found, counts) = GraphBuilder::from_folder(&dir, &out, 0).unwrap();
-        assert_eq!((found.items.len(), counts.edges, counts.pairs), (5, 2, 3));
+        assert_eq!((found.items.len(), found.edges.len(), counts.edges, counts.pairs), (5, 0, 2, 3));
         let graph = RelationGraph::verify(&out).unwrap();
         assert_eq!((graph.targets(0, 3), graph.sources(0, 1), graph.related_items(4)), (&[1][..], &[3][..], &[0][..]));
         assert_eq!(graph.weights(1, 0), Some(&[0.25][..]));
