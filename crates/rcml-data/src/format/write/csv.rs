@@ -6,9 +6,10 @@ use std::io::Write;
 
 use serde_json::{Map, Value};
 
+use super::Row;
 use super::plan::{Cell, ITEM, Plan, RELATION, REST};
 use super::row;
-use super::{Row, Wrong};
+use crate::whole::Wrong;
 use crate::{Dataset, Result};
 
 /// A column: its name in the file and how it is filled from a row.

@@ -7,8 +7,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::picture::Names;
-use super::{Row, Wrong, csv, lines, parquet, replace, row, webdataset, write_lines};
+use super::{Row, csv, lines, parquet, row, webdataset, write_lines};
 use crate::format::path::stays_inside;
+use crate::whole::{Wrong, write_file};
 use crate::{Dataset, Error, Format, Result};
 
 /// Writes everything: tables, pictures, arrays, `dataset.toml`. `progress` is told how many items are done.
@@ -37,7 +38,7 @@ pub(crate) fn convert(dataset: &Dataset, dir: &Path, format: Format, progress: &
                 Ok(row)
             };
             let rows = (0..dataset.items.len()).map(&mut row);
-            replace(&name("items"), |file| match format {
+            write_file(&name("items"), |file| match format {
                 Format::Csv => csv::items(file, dataset, rows),
                 Format::JsonlZst => compressed(file, rows),
                 _ => write_lines(file, rows),
@@ -54,7 +55,7 @@ pub(crate) fn convert(dataset: &Dataset, dir: &Path, format: Format, progress: &
                 Ok(row)
             });
             let picture = |_| Ok(pictures.borrow_mut().pop_front().flatten());
-            replace(&name("items"), |file| parquet::items(file, dataset, rows, picture))?;
+            write_file(&name("items"), |file| parquet::items(file, dataset, rows, picture))?;
         }
         Format::WebDataset => webdataset::shards(dataset, dir, |index| {
             let mut row = row::item(&dataset.items[index])?;
@@ -65,7 +66,7 @@ pub(crate) fn convert(dataset: &Dataset, dir: &Path, format: Format, progress: &
     }
     relations_and_edges(dataset, dir, format)?;
     arrays(dataset, dir)?;
-    replace(&dir.join(crate::format::info::FILE), |file| Ok(std::io::Write::write_all(file, info.as_bytes())?))
+    write_file(&dir.join(crate::format::info::FILE), |file| Ok(std::io::Write::write_all(file, info.as_bytes())?))
 }
 
 fn relations_and_edges(dataset: &Dataset, dir: &Path, format: Format) -> Result<()> {
@@ -75,18 +76,18 @@ fn relations_and_edges(dataset: &Dataset, dir: &Path, format: Format) -> Result<
     if !dataset.relations.is_empty() {
         match format {
             Format::Jsonl => lines(&name("relations"), relations())?,
-            Format::JsonlZst => replace(&name("relations"), |file| compressed(file, relations()))?,
-            Format::Csv => replace(&name("relations"), |file| csv::relations(file, dataset))?,
-            Format::Parquet => replace(&name("relations"), |file| parquet::relations(file, dataset))?,
+            Format::JsonlZst => write_file(&name("relations"), |file| compressed(file, relations()))?,
+            Format::Csv => write_file(&name("relations"), |file| csv::relations(file, dataset))?,
+            Format::Parquet => write_file(&name("relations"), |file| parquet::relations(file, dataset))?,
             Format::WebDataset => lines(&dir.join("relations.jsonl"), relations())?,
         }
     }
     if !dataset.edges.is_empty() {
         match format {
             Format::Jsonl => lines(&name("edges"), edges())?,
-            Format::JsonlZst => replace(&name("edges"), |file| compressed(file, edges()))?,
-            Format::Csv => replace(&name("edges"), |file| csv::edges(file, dataset))?,
-            Format::Parquet => replace(&name("edges"), |file| parquet::edges(file, dataset))?,
+            Format::JsonlZst => write_file(&name("edges"), |file| compressed(file, edges()))?,
+            Format::Csv => write_file(&name("edges"), |file| csv::edges(file, dataset))?,
+            Format::Parquet => write_file(&name("edges"), |file| parquet::edges(file, dataset))?,
             // They stand with the items that they begin at.
             Format::WebDataset => {}
         }

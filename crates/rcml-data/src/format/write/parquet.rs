@@ -13,9 +13,10 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use serde_json::{Map, Value};
 
+use super::Row;
 use super::plan::{Cell, ITEM, Plan, RELATION, REST};
 use super::row;
-use super::{Row, Wrong};
+use crate::whole::Wrong;
 use crate::{Dataset, Result};
 
 /// Rows that are written at once, and read at once.

@@ -8,7 +8,8 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::picture::ending;
-use super::{Row, replace, row};
+use super::{Row, row};
+use crate::whole::write_file;
 use crate::{Dataset, Result, Split};
 
 /// Samples of a shard, at most.
@@ -44,7 +45,7 @@ pub(super) fn shards(
         let mut number = 0;
         while members.peek().is_some() {
             let path = dir.join(format!("{name}-{number:06}.tar"));
-            replace(&path, |file| {
+            write_file(&path, |file| {
                 let mut shard = Shard { tar: tar::Builder::new(file), bytes: 0 };
                 let mut samples = 0;
                 while samples < SAMPLES && shard.bytes < BYTES {
