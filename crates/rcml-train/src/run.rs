@@ -50,6 +50,8 @@ pub struct Outcome {
     pub seconds: f64,
     /// The step whose weights were kept.
     pub best_step: u64,
+    /// Name of the validation metric.
+    pub metric: &'static str,
     /// Best value of the validation metric, where there was one.
     pub best_value: Option<f64>,
     /// Whether it was asked to stop before its end.
@@ -258,6 +260,7 @@ fn outcome(progress: &Progress, begun: Instant, interrupted: bool) -> Outcome {
         steps: progress.step,
         seconds: begun.elapsed().as_secs_f64(),
         best_step: progress.best_step,
+        metric: METRIC,
         best_value: progress.best_value,
         interrupted,
     }

@@ -1,18 +1,20 @@
 //! `rcml train`.
 
+#[cfg(feature = "dashboard")]
+mod dashboard;
+mod lines;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use clap::Args;
 use rcml_kernels::device;
-use rcml_train::{Event, Observer, RunConfig, TrainOptions, encoder_settings, preset_names, train};
+use rcml_train::{Observer, RunConfig, TrainOptions, encoder_settings, preset_names, train};
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::output::{note, print, print_json};
-use crate::progress::Progress;
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("Example:
@@ -47,6 +49,10 @@ pub(crate) struct TrainArguments {
     /// Seed of weights and batches
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Show curves and progress on the whole terminal
+    #[cfg(feature = "dashboard")]
+    #[arg(long)]
+    dashboard: bool,
     /// Print the outcome as JSON
     #[arg(long)]
     json: bool,
@@ -56,10 +62,12 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<()> {
     let config = arguments.resolve()?;
     let device = device::parse(&arguments.device)?;
     let interrupt = watch_interrupts()?;
-    let mut watcher = Watcher { metric: None, progress: None };
+    let mut observer = arguments.observer(&interrupt)?;
     let (data, out) = (arguments.data.as_path(), arguments.out.as_path());
-    let outcome = train(TrainOptions { data, out, config, device, interrupt, observer: &mut watcher })?;
-    drop(watcher.progress.take());
+    let outcome = train(TrainOptions { data, out, config, device, interrupt, observer: observer.as_mut() });
+    // Gives the terminal back before anything else is said.
+    drop(observer);
+    let outcome = outcome?;
     if outcome.interrupted {
         return Err(Failure::Runtime(format!(
             "interrupted after step {}; the same command continues from there",
@@ -76,14 +84,28 @@ pub(crate) fn run(arguments: &TrainArguments) -> Result<()> {
             "best_value": outcome.best_value,
         }));
     }
-    let best = match (watcher.metric, outcome.best_value) {
-        (Some(metric), Some(value)) => format!("; kept step {} with {metric} {value:.4}", outcome.best_step),
-        _ => String::new(),
+    let best = match outcome.best_value {
+        Some(value) => format!("; kept step {} with {} {value:.4}", outcome.best_step, outcome.metric),
+        None => String::new(),
     };
     print(&format!("{run}: {} steps, {:.0} s in this call{best}", outcome.steps, outcome.seconds))
 }
 
 impl TrainArguments {
+    #[cfg(feature = "dashboard")]
+    fn observer(&self, interrupt: &Arc<AtomicBool>) -> Result<Box<dyn Observer>> {
+        if self.dashboard {
+            return Ok(Box::new(dashboard::Dashboard::open(interrupt.clone())?));
+        }
+        Ok(Box::new(lines::Lines::default()))
+    }
+
+    #[cfg(not(feature = "dashboard"))]
+    #[expect(clippy::unnecessary_wraps, reason = "the one with a dashboard can fail")]
+    fn observer(&self, _interrupt: &Arc<AtomicBool>) -> Result<Box<dyn Observer>> {
+        Ok(Box::new(lines::Lines::default()))
+    }
+
     /// An unfinished run continues as it was begun unless something else is asked for.
     fn resolve(&self) -> Result<RunConfig> {
         let asks = self.config.is_some()
@@ -112,82 +134,4 @@ fn watch_interrupts() -> Result<Arc<AtomicBool>> {
     };
     ctrlc::set_handler(handler).map_err(|error| Failure::Runtime(format!("cannot watch for Ctrl-C: {error}")))?;
     Ok(flag)
-}
-
-/// Shows how training goes.
-struct Watcher {
-    metric: Option<&'static str>,
-    progress: Option<Progress>,
-}
-
-impl Watcher {
-    fn line(&self, text: &str) {
-        match &self.progress {
-            Some(progress) => progress.line(text),
-            None => note(text),
-        }
-    }
-}
-
-impl Observer for Watcher {
-    fn event(&mut self, event: &Event) {
-        match event {
-            Event::Message(text) => self.line(text),
-            Event::Images { done, total } => {
-                let progress = self.progress.get_or_insert_with(|| Progress::new("reading pictures", *total));
-                progress.set(*done);
-                if done == total {
-                    self.progress = None;
-                }
-            }
-            Event::Started { steps, resumed_at, parameters, items, pairs, relations } => {
-                self.progress = None;
-                let from = if *resumed_at > 0 { format!(", continued after step {resumed_at}") } else { String::new() };
-                note(&format!(
-                    "{items} items, {relations} relations, {pairs} related pairs; {parameters} parameters; {steps} steps{from}"
-                ));
-                self.progress = Some(Progress::new("step", *steps as usize));
-            }
-            Event::Step { step, loss, learning_rate, items_per_second, eta_seconds, .. } => {
-                if let Some(progress) = &self.progress {
-                    let left = duration(*eta_seconds);
-                    let words =
-                        format!("loss {loss:.4}  rate {learning_rate:.1e}  {items_per_second:.0} items/s  {left} left");
-                    progress.say(*step as usize, &words);
-                }
-            }
-            Event::Validation { step, metric, value, best } => {
-                self.metric = Some(metric);
-                let best = if *best { "  (best so far)" } else { "" };
-                self.line(&format!("step {step}: {metric} {value:.4}{best}"));
-            }
-            Event::Finished { steps, best_step, early, .. } => {
-                if *early {
-                    self.line(&format!("stopped early at step {steps}: nothing better since step {best_step}"));
-                }
-                self.progress = None;
-            }
-            Event::Interrupted { .. } => self.progress = None,
-        }
-    }
-}
-
-/// `1:02:03`, or `2:03` below an hour.
-fn duration(seconds: f64) -> String {
-    let seconds = Duration::try_from_secs_f64(seconds.ceil()).map_or(0, |duration| duration.as_secs());
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    if hours > 0 { format!("{hours}:{minutes:02}:{seconds:02}") } else { format!("{minutes}:{seconds:02}") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_read_well() {
-        for (seconds, text) in [(0.0, "0:00"), (59.2, "1:00"), (3723.0, "1:02:03"), (f64::NAN, "0:00"), (-1.0, "0:00")]
-        {
-            assert_eq!(duration(seconds), text, "{seconds}");
-        }
-    }
 }
