@@ -3,6 +3,7 @@
 mod decode;
 mod pictures;
 mod resize;
+mod shift;
 mod store;
 
 use std::path::PathBuf;

@@ -31,6 +31,7 @@ mod graph;
 mod image;
 mod item;
 mod leakage;
+mod lines;
 mod near_duplicate;
 mod prefetch;
 mod relation;

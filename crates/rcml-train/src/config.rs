@@ -57,6 +57,8 @@ pub struct TrainingConfig {
     pub prefetch: usize,
     /// Share of the words of items that a step hides, so that no text is learned by heart.
     pub word_dropout: f64,
+    /// How far a step moves each picture at most, in each direction, as a share of its side.
+    pub image_shift: f64,
 }
 
 impl Default for TrainingConfig {
@@ -70,6 +72,7 @@ impl Default for TrainingConfig {
             keep_checkpoints: 2,
             prefetch: 2,
             word_dropout: 0.1,
+            image_shift: 0.0,
         }
     }
 }
@@ -178,6 +181,7 @@ impl RunConfig {
         for (key, value, low, high) in [
             ("optimizer.learning_rate", optimizer.learning_rate, 0.0, f64::MAX),
             ("training.word_dropout", training.word_dropout, 0.0, 0.9),
+            ("training.image_shift", training.image_shift, 0.0, 0.5),
             ("optimizer.final_share", optimizer.final_share, 0.0, 1.0),
             ("optimizer.warmup", optimizer.warmup, 0.0, 1.0),
             ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),

@@ -12,7 +12,7 @@ use rcml_data::{
 use rcml_encoders::TextTokenizer;
 use rcml_encoders::pretrained::cache_folder;
 use rcml_losses::{AnchorRow, PairTargets};
-use rcml_model::{ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
+use rcml_model::{ImageInput, ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
 
 use crate::{Event, Observer, Result, RunConfig};
 
@@ -32,6 +32,8 @@ pub(crate) struct RunData {
     same_item: TextInput,
     seed: u64,
     word_dropout: f64,
+    /// In pixels.
+    image_shift: i32,
     roles: Roles,
 }
 
@@ -129,6 +131,7 @@ impl RunData {
             same_item,
             seed: config.seed,
             word_dropout: config.training.word_dropout,
+            image_shift: (config.training.image_shift * config.model.image.size as f64).round() as i32,
             roles: config.model.roles,
         })
     }
@@ -166,12 +169,12 @@ impl RunData {
         let mut items = self.reader.batch(&batch.items)?;
         // States of a frozen encoder have seen all words already.
         if let Some((TextInput::Ids(words), _)) = items.text.as_mut().filter(|_| self.word_dropout > 0.0) {
-            let mut seed = [0; 32];
-            seed[..8].copy_from_slice(&self.seed.to_le_bytes());
-            seed[8..16].copy_from_slice(&step.to_le_bytes());
-            seed[16..].copy_from_slice(b"hidden words    ");
-            let mut rng = ChaCha8Rng::from_seed(seed);
+            let mut rng = self.stream(step, b"hidden words    ");
             words.hide(|| rng.random::<f64>() < self.word_dropout);
+        }
+        if let Some(ImageInput::Pixels(pictures)) = items.image.as_mut().filter(|_| self.image_shift > 0) {
+            let mut rng = self.stream(step, b"shifted pictures");
+            pictures.shift(|| [(); 2].map(|()| rng.random_range(-self.image_shift..=self.image_shift) as isize));
         }
         Ok(StepInput {
             items,
@@ -181,6 +184,15 @@ impl RunData {
             generic: self.same_item.clone(),
             same_item: self.same_item(&batch),
         })
+    }
+
+    /// Random numbers of a step, for one purpose.
+    fn stream(&self, step: u64, purpose: &[u8; 16]) -> ChaCha8Rng {
+        let mut seed = [0; 32];
+        seed[..8].copy_from_slice(&self.seed.to_le_bytes());
+        seed[8..16].copy_from_slice(&step.to_le_bytes());
+        seed[16..].copy_from_slice(purpose);
+        ChaCha8Rng::from_seed(seed)
     }
 
     /// Positives from the whole graph; negatives are the rest, without known relatives unless they are wanted.

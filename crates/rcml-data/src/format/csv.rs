@@ -6,10 +6,10 @@ use csv::{ByteRecord, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::{Map, Number, Value};
 
-use super::jsonl::BOM;
 use super::record::describe;
 use super::table::Row;
 use crate::Problem;
+use crate::lines::BOM;
 
 /// Rows parsed at a time.
 const CHUNK: usize = 1 << 16;

@@ -1,5 +1,6 @@
 //! The files of a table, and their rows in order, parsed in parallel.
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use super::mapped::map;
 use super::parquet::{ParquetFile, SharedFile};
 use super::webdataset::{self, Shard};
 use super::{jsonl, shards};
+use crate::lines::{self, Stopped};
 use crate::{Problem, Split};
 
 /// The files that hold a table: one, or several shards of one format.
@@ -193,9 +195,15 @@ impl Table {
                 Kind::Csv => File::open(&source.path).and_then(|file| map(&file)).map(|bytes| {
                     csv::each(&bytes, (&source.path, self.name, self.loose), problems, parse, &mut counted);
                 }),
-                Kind::Jsonl | Kind::JsonlZst => self
-                    .open_file(source)
-                    .and_then(|file| jsonl::each(file, parse, |at, result| counted(at, result, problems))),
+                Kind::Jsonl | Kind::JsonlZst => self.open_file(source).and_then(|file| {
+                    let sink = |at, result| -> Result<(), Infallible> {
+                        counted(at, result, problems);
+                        Ok(())
+                    };
+                    lines::each(file, |line| parse(Row::Json(line)), sink).map_err(|stopped| match stopped {
+                        Stopped::At(_, error) => error,
+                    })
+                }),
                 Kind::Parquet => source.parquet.as_ref().map_or(Ok(()), |file| {
                     each_group(file, parse, |at, result| counted(at, result, problems)).map_err(io::Error::other)
                 }),

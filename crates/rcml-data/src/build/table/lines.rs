@@ -1,18 +1,13 @@
-//! Lines of a file, plain or compressed, parsed in parallel and handed on in order.
+//! Lines of a file, plain or compressed.
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
-use rayon::prelude::*;
 
+use crate::lines::{BOM, Stopped, each};
 use crate::{Error, Problem, Result};
-
-/// Bytes parsed at a time: many lines for every thread.
-const CHUNK: usize = 8 << 20;
-
-const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// Opens a file; gzip and Zstandard are told by their first bytes, because downloads lose their endings.
 ///
@@ -40,48 +35,14 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>> {
 pub(crate) fn each_line<T: Send>(
     path: &Path,
     parse: impl Fn(&[u8]) -> Result<T, String> + Sync,
-    mut sink: impl FnMut(usize, Result<T, String>) -> Result<()>,
+    sink: impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let mut file = open(path)?;
-    let mut buffer = Vec::new();
-    let (mut next_line, mut wanted) = (1, CHUNK);
-    loop {
-        let had = buffer.len();
-        let outcome = file.by_ref().take((wanted - had) as u64).read_to_end(&mut buffer);
-        let end = !matches!(outcome, Ok(n) if had + n == wanted);
-        if next_line == 1 && buffer.starts_with(BOM) {
-            buffer.drain(..BOM.len());
+    each(open(path)?, parse, sink).map_err(|stopped| match stopped {
+        Stopped::At(line, error) => {
+            Error::problems(vec![Problem::at(path, line, format!("cannot be read from here on: {error}"))])
         }
-        let whole = match buffer.iter().rposition(|&byte| byte == b'\n') {
-            _ if end && outcome.is_ok() => buffer.len(),
-            Some(newline) => newline + 1,
-            None if end => 0,
-            None => {
-                wanted += CHUNK;
-                continue;
-            }
-        };
-        let lines: Vec<&[u8]> = buffer[..whole].split_inclusive(|&byte| byte == b'\n').collect();
-        let parsed: Vec<Option<Result<T, String>>> = lines
-            .par_iter()
-            .map(|line| line.trim_ascii())
-            .map(|line| (!line.is_empty()).then(|| parse(line)))
-            .collect();
-        let count = lines.len();
-        for (result, line) in parsed.into_iter().zip(next_line..) {
-            if let Some(result) = result {
-                sink(line, result)?;
-            }
-        }
-        next_line += count;
-        buffer.drain(..whole);
-        if end {
-            return outcome.map(|_| ()).map_err(|e| {
-                Error::problems(vec![Problem::at(path, next_line, format!("cannot be read from here on: {e}"))])
-            });
-        }
-        wanted = buffer.len() + CHUNK;
-    }
+        Stopped::Sink(error) => error,
+    })
 }
 
 /// The first line that is not blank; empty where there is none.
