@@ -1,6 +1,10 @@
 //! `cargo xtask train`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use clap::Args;
 
@@ -13,7 +17,7 @@ use crate::{data, readme, weights};
 #[derive(Args)]
 #[command(after_help = "Examples:
   cargo xtask train                            # the emoji data set, preset rcml
-  cargo xtask train --compare                  # all presets, three seeds each, one table
+  cargo xtask train --compare --jobs 2         # all presets, three seeds each, one table; two trainings at a time
   cargo xtask train --data my-folder           # your own data set
   cargo xtask train --encoders minilm+efficientnet-lite0
   cargo xtask train -- --set training.steps=50   # further arguments of `rcml train`
@@ -38,6 +42,10 @@ pub(crate) struct TrainArgs {
     /// Write the compared table into README.md
     #[arg(long, requires = "compare", conflicts_with_all = ["data", "encoders"])]
     readme: bool,
+    /// Trainings at a time, each with its share of the cores. Two at a time on two cores take less time than one after the
+    /// other, since not all of a step can be divided; the results are the same
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=64))]
+    jobs: u32,
     /// Features of the program: wgpu, cuda (docs/getting-started.md)
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     features: Vec<String>,
@@ -79,19 +87,7 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
         run.folder = short(out);
     }
 
-    let mut failures = Vec::new();
-    let mut trained = Vec::new();
-    for run in &runs {
-        // One broken run must not lose the others.
-        match train(&program, run) {
-            Ok(()) => trained.push(run),
-            Err(failure) if interrupted() || runs.len() == 1 => return Err(failure),
-            Err(failure) => {
-                eprintln!("error: {failure}");
-                failures.push(failure.to_string());
-            }
-        }
-    }
+    let (trained, failures) = train_all(&program, &runs, args.jobs as usize)?;
     if trained.is_empty() {
         return Err(Failure::new("no run was trained to its end"));
     }
@@ -120,12 +116,72 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
 
 const TABLE: &str = "table.md";
 
-fn train(program: &Program, run: &PlannedRun) -> Result<()> {
+/// The runs that were trained to their end, in their order, and what became of the others: one broken run must not lose the
+/// rest.
+fn train_all<'a>(program: &Program, runs: &'a [PlannedRun], jobs: usize) -> Result<(Vec<&'a PlannedRun>, Vec<String>)> {
+    let jobs = jobs.min(runs.len());
+    let next = AtomicUsize::new(0);
+    let outcomes: Vec<_> = runs.iter().map(|_| OnceLock::new()).collect();
+    let work = || {
+        while let Some((run, outcome)) = runs.iter().zip(&outcomes).nth(next.fetch_add(1, Ordering::Relaxed)) {
+            let done = train(program, run, jobs);
+            if let (Err(failure), false) = (&done, runs.len() == 1) {
+                eprintln!("error: {failure}");
+            }
+            let _ = outcome.set(done);
+            if interrupted() {
+                return;
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (1..jobs).for_each(|_| drop(scope.spawn(work)));
+        work();
+    });
+    if interrupted() {
+        return Err(Failure::interrupted());
+    }
+    let (mut trained, mut failures) = (Vec::new(), Vec::new());
+    for (run, outcome) in runs.iter().zip(outcomes) {
+        match outcome.into_inner() {
+            Some(Ok(())) => trained.push(run),
+            Some(Err(failure)) if runs.len() == 1 => return Err(failure),
+            Some(Err(failure)) => failures.push(failure.to_string()),
+            None => {}
+        }
+    }
+    Ok((trained, failures))
+}
+
+/// One of `jobs` trainings at a time. The output of several would mix on a terminal: it goes to files.
+fn train(program: &Program, run: &PlannedRun, jobs: usize) -> Result<()> {
     if run.begin()? {
         println!("{}: trained already", run.folder.display());
         return Ok(());
     }
-    run_command(program.call(["train"]).args(&run.arguments).arg("--out").arg(&run.folder))
+    let mut command = program.call(["train"]);
+    command.args(&run.arguments).arg("--out").arg(&run.folder);
+    if jobs <= 1 {
+        return run_command(&mut command);
+    }
+    let log = run.folder.join("train.log");
+    let file = File::create(&log).map_err(|error| Failure::file(&log, error))?;
+    let second = file.try_clone().map_err(|error| Failure::file(&log, error))?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    command.env("RAYON_NUM_THREADS", (cores / jobs).max(1).to_string()).stdout(second).stderr(file);
+    let begun = Instant::now();
+    run_command(&mut command).map_err(|failure| {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        let last: Vec<&str> = said.lines().rev().take(5).collect();
+        Failure::new(format!("{failure}\n{}", last.into_iter().rev().collect::<Vec<_>>().join("\n")))
+    })?;
+    println!(
+        "{}: trained in {:.0} s; its output is in {}",
+        run.folder.display(),
+        begun.elapsed().as_secs_f64(),
+        log.display()
+    );
+    Ok(())
 }
 
 fn evaluate(program: &Program, trained: &[&PlannedRun], data: &Path, report: &Path) -> Result<()> {
