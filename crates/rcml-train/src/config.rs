@@ -9,7 +9,7 @@ use rcml_losses::ObjectiveConfig;
 use rcml_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Steps};
 
 /// Everything a run depends on besides the data. A run folder's `config.toml` is this, complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,7 +42,7 @@ pub struct RunConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
     /// Optimiser steps.
-    pub steps: u64,
+    pub steps: Steps,
     /// Steps between validations; 0 = never.
     pub validate_every: u64,
     /// Validations without a new best before training stops early; 0 = never stop early.
@@ -64,7 +64,7 @@ pub struct TrainingConfig {
 impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
-            steps: 200,
+            steps: Steps::Auto,
             validate_every: 50,
             patience: 6,
             validation_queries: 2000,
@@ -158,7 +158,6 @@ impl RunConfig {
         let fail = |message: String| Err(Error::input(message));
         let (training, optimizer) = (&self.training, &self.optimizer);
         for (key, value) in [
-            ("training.steps", training.steps),
             ("training.keep_checkpoints", training.keep_checkpoints as u64),
             ("sampler.items", self.sampler.items as u64),
             ("sampler.relations", self.sampler.relations as u64),

@@ -14,7 +14,7 @@ use rcml_encoders::pretrained::cache_folder;
 use rcml_losses::{AnchorRow, PairTargets};
 use rcml_model::{ImageInput, ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
 
-use crate::{Event, Observer, Result, RunConfig};
+use crate::{Event, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
 pub(crate) struct RunData {
@@ -69,6 +69,7 @@ impl RunData {
 
         let train = splits.items_of(Split::Train);
         config.model.modalities = modalities(&dataset, &train)?;
+        config.training.steps = Steps::Exactly(config.training.steps.count(train.len(), config.sampler.items));
         let mut texts: Vec<&str> =
             train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
         let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);

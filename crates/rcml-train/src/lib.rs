@@ -29,6 +29,7 @@ mod resolve;
 mod run;
 mod schedule;
 mod step;
+mod steps;
 mod validation;
 
 pub use config::{OptimizerConfig, RunConfig, TrainingConfig};
@@ -37,6 +38,7 @@ pub use error::{Error, Result};
 pub use events::{Event, Observer, Silent};
 pub use preset::preset_names;
 pub use run::{Outcome, TrainOptions, train};
+pub use steps::Steps;
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

@@ -123,6 +123,7 @@ fn merge(into: &mut Table, from: Table) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Steps;
     use rcml_attention::{Pool, SummaryBias};
 
     fn resolve(set: &[&str]) -> Result<RunConfig> {
@@ -137,7 +138,7 @@ mod tests {
         let config = RunConfig::resolve(None, Some(&file), &["training.steps=9".into()], Some(4)).unwrap();
         assert_eq!(
             (config.preset.as_str(), config.training.steps, config.sampler.items, config.seed),
-            ("gate", 9, 32, 4)
+            ("gate", Steps::Exactly(9), 32, 4)
         );
         assert_eq!(config.model.conditioner.pool, Pool::Summary);
         let config = RunConfig::resolve(Some("clip"), Some(&file), &[], None).unwrap();

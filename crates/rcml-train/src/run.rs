@@ -91,12 +91,13 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     }
     let objective = Objective::new(config.objective.clone());
     let training = config.training.clone();
-    let steps = training.steps;
+    let items = data.splits.items_of(rcml_data::Split::Train).len();
+    let steps = training.steps.count(items, config.sampler.items);
     observer.event(&Event::Started {
         steps,
         resumed_at: progress.step,
         parameters,
-        items: data.splits.items_of(rcml_data::Split::Train).len(),
+        items,
         pairs: data.pairs(),
         relations: data.relations(),
     });
