@@ -72,7 +72,7 @@ impl Default for TrainingConfig {
             keep_checkpoints: 2,
             prefetch: 2,
             word_dropout: 0.1,
-            image_shift: 0.0,
+            image_shift: 0.035,
         }
     }
 }
