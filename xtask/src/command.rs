@@ -17,9 +17,15 @@ pub(crate) fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
-/// The cargo that runs this.
+/// The cargo that runs this, as if it were called from a shell: what `cargo run` says of this package would make build scripts
+/// that ask for it (ring's) run again, and everything that depends on them compile again, each time the two take turns.
 pub(crate) fn cargo<S: AsRef<OsStr>>(args: impl IntoIterator<Item = S>) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (key, _) in std::env::vars_os() {
+        if key.to_str().is_some_and(|key| key.starts_with("CARGO_PKG_") || key.starts_with("CARGO_MANIFEST_")) {
+            command.env_remove(key);
+        }
+    }
     command.args(args);
     command
 }
