@@ -26,10 +26,10 @@ struct Layer {
 }
 
 impl ConvStem {
-    /// `patch` is a power of two above 1.
-    pub(crate) fn new(patch: usize, width: usize, device: &Device) -> Self {
+    /// `patch` is a power of two above 1; no stage has fewer than `least` channels, unless the trunk is narrower.
+    pub(crate) fn new(patch: usize, least: usize, width: usize, device: &Device) -> Self {
         let stages = patch.ilog2();
-        let channels = |stage: u32| if stage == 0 { 3 } else { (width >> (stages - stage)).max(16).min(width) };
+        let channels = |stage: u32| if stage == 0 { 3 } else { (width >> (stages - stage)).max(least).min(width) };
         let layer = |input: usize, output: usize, stride: usize| Layer {
             convolution: Conv2dConfig::new([input, output], [3, 3])
                 .with_stride([stride, stride])
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn norm_is_group_norm() {
         for (_, device) in rcml_kernels::device::test_devices() {
-            let stem = ConvStem::new(4, 32, &device);
+            let stem = ConvStem::new(4, 16, 32, &device);
             let x = Tensor::<4>::random([3, 16, 4, 4], Distribution::Normal(1.0, 2.0), &device);
             let ours = stem.layers[0].normalize(x.clone()).into_data();
             let peer = burn::nn::GroupNormConfig::new(1, 16).init(&device).forward(x).into_data();
@@ -91,8 +91,8 @@ mod tests {
     #[test]
     fn a_patch_is_a_position() {
         for (_, device) in rcml_kernels::device::test_devices() {
-            for (patch, width) in [(2, 8), (8, 24), (16, 128)] {
-                let stem = ConvStem::new(patch, width, &device);
+            for (patch, least, width) in [(2, 16, 8), (8, 4, 24), (16, 32, 128)] {
+                let stem = ConvStem::new(patch, least, width, &device);
                 let tokens = stem.forward(Tensor::ones([2, 3, 32, 32], &device));
                 assert_eq!(tokens.dims(), [2, (32 / patch).pow(2), width]);
             }

@@ -32,13 +32,16 @@ pub struct VisionConfig {
     pub patch: usize,
     /// How pixels become the first token states.
     pub stem: Stem,
+    /// Channels of the convolutional stem at its finest, at least: more of them tell finer patterns apart, at a price.
+    pub stem_channels: usize,
     /// The trunk.
     pub transformer: TransformerConfig,
 }
 
 impl Default for VisionConfig {
     fn default() -> Self {
-        Self { size: 64, patch: 16, stem: Stem::default(), transformer: TransformerConfig::default() }
+        let transformer = TransformerConfig::default();
+        Self { size: 64, patch: 16, stem: Stem::default(), stem_channels: 16, transformer }
     }
 }
 
@@ -53,6 +56,9 @@ impl VisionConfig {
         }
         if self.stem == Stem::Conv && !(self.patch.is_power_of_two() && self.patch > 1) {
             return Err(format!("patch: expected a power of two above 1 for stem = \"conv\", found {}", self.patch));
+        }
+        if self.stem_channels == 0 {
+            return Err("stem_channels: expected at least 1, found 0".into());
         }
         self.transformer.validate().map_err(|message| format!("transformer.{message}"))
     }
@@ -70,7 +76,8 @@ impl VisionConfig {
         let linear = LinearConfig::new(pixels, inner).with_initializer(normal(1.0 / (pixels as f64).sqrt()));
         VisionTransformer {
             embed: (self.stem == Stem::Linear).then(|| linear.init(device)),
-            convolutions: (self.stem == Stem::Conv).then(|| ConvStem::new(self.patch, inner, device)),
+            convolutions: (self.stem == Stem::Conv)
+                .then(|| ConvStem::new(self.patch, self.stem_channels, inner, device)),
             position: normal(0.1).init([1, self.patches(), inner], device),
             transformer: self.transformer.init(device),
             project: LinearConfig::new(inner, width)
