@@ -28,6 +28,7 @@ mod normalize;
 mod pair_list;
 mod relation_pool;
 mod simd;
+mod sparse_rows;
 mod tokens;
 
 pub use attention::attention;
@@ -37,6 +38,7 @@ pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use pair_list::{PairError, PairList};
 pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
+pub use sparse_rows::SparseRows;
 pub use tokens::Tokens;
 
 /// The examples of the README run as tests, too.

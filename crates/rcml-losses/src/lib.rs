@@ -24,16 +24,21 @@
 //! assert!(((loss(&x, &y) + loss(&y, &x)) / 2.0 - clip).abs() < 1e-6);
 //! ```
 
+mod catalogue;
 mod clip;
 mod config;
+pub mod contrast;
 mod info_nce;
+pub mod methods;
 mod objective;
 mod targets;
 mod temperature;
 
+pub use catalogue::{METHODS, MethodInfo, Parameter, Place, Provenance, method};
 pub use clip::clip_loss;
 pub use config::{ObjectiveConfig, TemperatureConfig};
 pub use info_nce::{Denominator, info_nce};
+pub use methods::tree_similarity;
 pub use objective::{ConditionedModality, Objective, Term};
 pub use targets::{AnchorRow, Average, PairTargets, WeightedPairs};
 pub use temperature::Temperature;

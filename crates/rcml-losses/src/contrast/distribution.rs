@@ -1,0 +1,147 @@
+//! Soft targets: a weight for every column.
+
+use std::ops::Range;
+
+use burn::tensor::Tensor;
+use burn::tensor::activation::softmax;
+use rcml_kernels::SparseRows;
+
+use super::{Candidates, Targets, anchor_rows, constant};
+
+/// A weight for every column of a row, as a weighted sum of parts.
+///
+/// Parts that a teacher gives are made a block of rows at a time, so that no N x M matrix is needed.
+#[derive(Debug, Clone)]
+pub struct Distribution {
+    parts: Vec<(f64, Part)>,
+    /// A part that rows may lack: rows without a weight in it count nothing.
+    support: Option<SparseRows>,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
+    /// Weights of single columns, in the order of the sets.
+    Sparse(SparseRows, Vec<f64>),
+    /// 1 / M each.
+    Even,
+    /// softmax over the columns of <p, q> / temperature.
+    Softmax { p: Tensor<3>, q: Tensor<3>, temperature: f64 },
+    /// (<p, q> + 1) / 2, divided by their sum.
+    Affine { p: Tensor<3>, q: Tensor<3> },
+}
+
+impl Distribution {
+    /// Equal weights that sum to 1 on the columns of each row.
+    pub fn uniform(rows: &SparseRows) -> Self {
+        let weights = (0..rows.rows()).flat_map(|row| {
+            let count = rows.row(row).len();
+            std::iter::repeat_n(1.0 / count as f64, count)
+        });
+        Self::weighted(rows.clone(), weights.collect())
+    }
+
+    /// Given weights of single columns, in the order of the sets. They need not sum to 1.
+    ///
+    /// # Panics
+    /// If there is not one weight a column named.
+    pub fn weighted(rows: SparseRows, weights: Vec<f64>) -> Self {
+        assert_eq!(rows.count(), weights.len(), "weights are not one a column named");
+        Self { support: Some(rows.clone()), parts: vec![(1.0, Part::Sparse(rows, weights))] }
+    }
+
+    /// From a matrix of weights, row by row; columns of weight 0 are left out.
+    ///
+    /// # Panics
+    /// If the matrix is not `rows` rows of equal length.
+    pub fn matrix(rows: usize, values: &[f64]) -> Self {
+        assert!(values.len().is_multiple_of(rows.max(1)), "a matrix of {} values has no {rows} rows", values.len());
+        let width = (values.len() / rows.max(1)).max(1);
+        let named = |row: &[f64]| (0..row.len() as u32).filter(|j| row[*j as usize] != 0.0).collect::<Vec<_>>();
+        let sets = SparseRows::new(values.chunks(width).map(named));
+        Self::weighted(sets, values.iter().copied().filter(|value| *value != 0.0).collect())
+    }
+
+    /// softmax over the columns of <p_i, q_j> / temperature, from a teacher that gets no gradient.
+    ///
+    /// # Shapes
+    /// - p: `[U, A, E]`
+    /// - q: `[U, M, E]`
+    pub fn softmax(p: Tensor<3>, q: Tensor<3>, temperature: f64) -> Self {
+        let part = Part::Softmax { p: p.without_autodiff(), q: q.without_autodiff(), temperature };
+        Self { parts: vec![(1.0, part)], support: None }
+    }
+
+    /// (<p_i, q_j> + 1) / 2 divided by its sum over the columns, from a teacher that gets no gradient.
+    ///
+    /// # Shapes
+    /// As [`softmax`](Self::softmax), unit rows.
+    pub fn affine(p: Tensor<3>, q: Tensor<3>) -> Self {
+        Self { parts: vec![(1.0, Part::Affine { p: p.without_autodiff(), q: q.without_autodiff() })], support: None }
+    }
+
+    /// (1 - share) of these targets and `share` of others.
+    pub fn mixed(self, share: f64, other: Self) -> Self {
+        let scaled =
+            |parts: Vec<(f64, Part)>, by: f64| parts.into_iter().map(move |(weight, part)| (weight * by, part));
+        let support = match (self.support, other.support) {
+            (Some(a), Some(b)) => Some(a.union(&b)),
+            _ => None,
+        };
+        Self { parts: scaled(self.parts, 1.0 - share).chain(scaled(other.parts, share)).collect(), support }
+    }
+
+    /// Label smoothing (Szegedy et al. 2016): (1 - share) of these targets and `share` spread evenly over all M columns.
+    pub fn smoothed(self, share: f64) -> Self {
+        let support = self.support.clone();
+        Self { support, ..self.mixed(share, Self { parts: vec![(1.0, Part::Even)], support: None }) }
+    }
+}
+
+impl Targets for Distribution {
+    fn dense(&self, shape: [usize; 3], rows: Range<usize>, like: &Tensor<3>) -> Tensor<3> {
+        let parts = self.parts.iter().map(|(weight, part)| part.dense(shape, rows.clone(), like).mul_scalar(*weight));
+        let empty = || Tensor::zeros([shape[0], rows.len(), shape[2]], (&like.device(), like.dtype()));
+        parts.reduce(|a, b| a + b).unwrap_or_else(empty)
+    }
+
+    /// What is taken out goes to the columns that are left, in proportion.
+    fn within(&self, target: Tensor<3>, included: Tensor<3>) -> Tensor<3> {
+        let mass = target.clone().sum_dim(2);
+        let left = target * included;
+        left.clone() * (mass / left.sum_dim(2).clamp_min(1e-12))
+    }
+
+    fn counts(&self, candidates: &Candidates) -> Vec<usize> {
+        match &self.support {
+            Some(rows) => (0..rows.rows())
+                .map(|row| rows.row(row).iter().filter(|column| candidates.takes_part(row, **column)).count())
+                .collect(),
+            None => vec![1; candidates.rows()],
+        }
+    }
+}
+
+impl Part {
+    fn dense(&self, [u, a, m]: [usize; 3], rows: Range<usize>, like: &Tensor<3>) -> Tensor<3> {
+        let similarity = |p: &Tensor<3>, q: &Tensor<3>| anchor_rows(p, &rows).matmul(q.clone().swap_dims(1, 2));
+        match self {
+            Self::Even => Tensor::full([u, rows.len(), m], 1.0 / m as f64, (&like.device(), like.dtype())),
+            Self::Softmax { p, q, temperature } => softmax(similarity(p, q).div_scalar(*temperature), 2),
+            Self::Affine { p, q } => {
+                let weights = (similarity(p, q) + 1.0).mul_scalar(0.5).clamp_min(0.0);
+                let total = weights.clone().sum_dim(2).clamp_min(1e-12);
+                weights / total
+            }
+            Self::Sparse(sets, weights) => {
+                let count = rows.len();
+                let mut dense = vec![0.0f64; u * count * m];
+                let numbers = (0..u).flat_map(|u| rows.clone().map(move |row| u * a + row));
+                for (at, row) in dense.chunks_mut(m.max(1)).zip(numbers) {
+                    let weights = &weights[sets.start(row)..];
+                    sets.row(row).iter().zip(weights).for_each(|(column, weight)| at[*column as usize] = *weight);
+                }
+                constant(dense, [u, count, m], like)
+            }
+        }
+    }
+}

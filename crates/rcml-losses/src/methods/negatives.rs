@@ -1,0 +1,129 @@
+//! Hard, generated and queued negatives, and hinges.
+
+use burn::tensor::Tensor;
+
+use crate::Denominator;
+use crate::contrast::{
+    Candidates, Contest, CrossEntropy, Distribution, HardNegatives, Hinge, HingeOver, Logits, Matching, Positives,
+    Separate,
+};
+use rcml_kernels::SparseRows;
+
+/// Contrast with hard negatives (Robinson et al. 2021; "HAR hard negatives", Choi et al. 2023): negatives weighted by e^(beta l) and
+/// corrected by a share tau_plus of false ones. One direction; the published loss is the mean of both. Provenance: code, with N - 1
+/// negatives and the clamp that a public copy lacks.
+pub fn hcl(contest: &Contest, targets: &Matching, beta: f64, tau_plus: f64, logits: &Logits) -> Tensor<1> {
+    contest.against(&HardNegatives { beta, tau_plus }, targets, logits)
+}
+
+/// InfoNCE with generated negatives ("Generative negative mining", Sahin et al. 2024): G more columns that are nobody's positive.
+/// One direction. Provenance: paper.
+///
+/// # Shapes
+/// - x, y: `[N, D]`
+/// - extra: `[G, D]`
+pub fn extra_negatives(x: Tensor<2>, y: Tensor<2>, extra: Tensor<2>, logits: &Logits) -> Tensor<1> {
+    Contest::own(x, Tensor::cat(vec![y, extra], 0)).cross_entropy(logits)
+}
+
+/// VSE (Kiros et al. 2014) with the sum over negatives, VSE++ (Faghri et al. 2018) with the hardest: hinge on raw similarities. One
+/// direction; the published loss is the SUM of both. Logits at temperature 1. Provenance: paper.
+pub fn vse(contest: &Contest, targets: &Matching, margin: f64, over: HingeOver, logits: &Logits) -> Tensor<1> {
+    contest.against(&Hinge { margin, over }, targets, logits)
+}
+
+/// The embeddings of past batches, oldest first, of a momentum encoder: more negatives than a batch holds (MoCo, He et al. 2020).
+#[derive(Debug, Clone)]
+pub struct Queue {
+    rows: Option<Tensor<2>>,
+    capacity: usize,
+}
+
+impl Queue {
+    /// An empty queue for `capacity` rows.
+    pub fn new(capacity: usize) -> Self {
+        Self { rows: None, capacity }
+    }
+
+    /// Appends rows `[N, D]`, without gradient, and forgets the oldest beyond the capacity.
+    pub fn push(&mut self, rows: Tensor<2>) {
+        let rows = rows.without_autodiff();
+        let all = match self.rows.take() {
+            Some(old) => Tensor::cat(vec![old, rows], 0),
+            None => rows,
+        };
+        let length = all.dims()[0];
+        let kept = length.min(self.capacity);
+        self.rows = (kept > 0).then(|| all.narrow(0, length - kept, kept));
+    }
+
+    /// Rows held.
+    pub fn len(&self) -> usize {
+        self.rows.as_ref().map_or(0, |rows| rows.dims()[0])
+    }
+
+    /// Whether nothing is held.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `[N, D]` followed by the rows held.
+    pub fn after(&self, rows: Tensor<2>) -> Tensor<2> {
+        match &self.rows {
+            Some(held) => Tensor::cat(vec![rows, held.clone()], 0),
+            None => rows,
+        }
+    }
+}
+
+/// Cross-modal term of TCL (Yang et al. 2022): online anchors against [momentum batch ; queue], and soft targets: `share` of the
+/// momentum encoder's own softmax, the rest on the partner. One direction. Provenance: code.
+///
+/// # Shapes
+/// - x: `[N, D]`, online
+/// - x_momentum, y_momentum: `[N, D]`, without gradient
+pub fn tcl_cross(
+    x: Tensor<2>,
+    [x_momentum, y_momentum]: [Tensor<2>; 2],
+    queue: &Queue,
+    share: f64,
+    temperature: f64,
+    logits: &Logits,
+) -> Tensor<1> {
+    let n = x.dims()[0];
+    let columns = queue.after(y_momentum.without_autodiff());
+    let soft = Distribution::softmax(x_momentum.unsqueeze_dim(0), columns.clone().unsqueeze_dim(0), temperature);
+    let targets = Distribution::from(Matching::own(n)).mixed(share, soft);
+    Contest::own(x, columns).against(&CrossEntropy, &targets, logits)
+}
+
+/// Intra-modal term of TCL: an item against [momentum embedding of its augmentation ; queue]. Provenance: code.
+///
+/// # Shapes
+/// - x, augmented: `[N, D]`
+pub fn tcl_intra(x: Tensor<2>, augmented: Tensor<2>, queue: &Queue, logits: &Logits) -> Tensor<1> {
+    Contest::own(x, queue.after(augmented.without_autodiff())).cross_entropy(logits)
+}
+
+/// Local term of TCL: a global embedding against local tokens; each of its own tokens is a positive, all tokens of other items are
+/// negatives, other tokens of its own stand in no denominator. Provenance: code.
+///
+/// # Shapes
+/// - global: `[N, D]`
+/// - locals: `[N, K, D]`, of which `real` says, `[N, K]` row by row, which are no padding
+pub fn tcl_local(global: Tensor<2>, locals: Tensor<3>, real: &[bool], logits: &Logits) -> Tensor<1> {
+    let [n, k, d] = locals.dims();
+    let own = (0..n).map(|i| ((i * k) as u32..((i + 1) * k) as u32).filter(|token| real[*token as usize]));
+    Contest {
+        views: vec![global.unsqueeze_dim(0), locals.reshape([1, n * k, d])],
+        candidates: Candidates::all([1, n, n * k]).present(real.to_vec()),
+        positives: Positives::new(SparseRows::new(own), crate::Average::Pairs),
+    }
+    .separate(logits)
+}
+
+impl Contest {
+    fn separate(&self, logits: &Logits) -> Tensor<1> {
+        self.against(&Separate { denominator: Denominator::Joint }, &self.positives, logits)
+    }
+}
