@@ -2,7 +2,8 @@
 //!
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
 //! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`layer_norm`] and
-//! [`gelu`] are what a transformer is made of, [`row_logsumexp`] and [`l2_normalize`] what contrastive losses are. This is
+//! [`gelu`] are what a transformer is made of, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and
+//! [`l2_normalize`] what contrastive losses are. This is
 //! the only crate of the workspace that names a backend.
 //!
 //! ```
@@ -19,6 +20,7 @@
 //! ```
 
 mod attention;
+mod contrast;
 mod cpu;
 pub mod device;
 mod fused;
@@ -32,6 +34,7 @@ mod sparse_rows;
 mod tokens;
 
 pub use attention::attention;
+pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp};
 pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
 pub use fused::{FusedBackend, gelu, layer_norm};
 pub use logsumexp::row_logsumexp;

@@ -1,0 +1,62 @@
+//! Burn's CPU backend `flex`: tensors are slices already.
+
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::{DType, TensorData};
+use burn_flex::FlexTensor;
+
+use super::native::Problem;
+use super::{ContrastBackend, ContrastPlan, composed};
+
+fn values(tensor: &FlexTensor) -> Option<&[f32]> {
+    if tensor.dtype() == DType::F32 { tensor.as_slice::<f32>() } else { None }
+}
+
+/// Runs `f` on the inputs' values, or gives nothing for types that the kernel does not take.
+fn with_problem<T>(
+    [x, y, scale]: [&FlexTensor; 3],
+    plan: &ContrastPlan,
+    f: impl FnOnce(Problem<'_>) -> T,
+) -> Option<T> {
+    let [_, _, width] = x.shape().dims();
+    let (x, y, scale) = (values(x)?, values(y)?, values(scale)?.first().copied()?);
+    (!plan.composed && width > 0).then(|| f(Problem { x, y, scale, width, plan }))
+}
+
+impl ContrastBackend for Flex {
+    fn contrast_forward(
+        x: FlexTensor,
+        y: FlexTensor,
+        scale: FlexTensor,
+        plan: ContrastPlan,
+        wants_mean: bool,
+    ) -> (FlexTensor, FlexTensor) {
+        let (x, y, scale) = (x.to_contiguous(), y.to_contiguous(), scale.to_contiguous());
+        let [u, a, _] = plan.shape;
+        match with_problem([&x, &y, &scale], &plan, |problem| problem.forward(wants_mean)) {
+            Some((lse, mean)) => {
+                let shape = if wants_mean { x.shape() } else { [0].into() };
+                let mean = FlexTensor::from_data(TensorData::new(mean, shape));
+                (FlexTensor::from_data(TensorData::new(lse, [u, a])), mean)
+            }
+            None => composed::forward::<Self>(x, y, scale, &plan),
+        }
+    }
+
+    fn contrast_candidates(
+        x: FlexTensor,
+        y: FlexTensor,
+        scale: FlexTensor,
+        plan: ContrastPlan,
+        lse: FlexTensor,
+        grad: FlexTensor,
+    ) -> FlexTensor {
+        let [x, y, scale, lse, grad] = [x, y, scale, lse, grad].map(|tensor| tensor.to_contiguous());
+        let rows = values(&lse).zip(values(&grad));
+        let native =
+            rows.and_then(|(lse, grad)| with_problem([&x, &y, &scale], &plan, |problem| problem.candidates(lse, grad)));
+        match native {
+            Some(slope) => FlexTensor::from_data(TensorData::new(slope, y.shape())),
+            None => composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad),
+        }
+    }
+}
