@@ -18,6 +18,8 @@ use crate::{Error, EvalSet, Result, ResultRow, Scorer, Side, View};
 const NEIGHBOURS: usize = 20;
 /// Sharpness of the votes: a neighbour of cosine s votes with weight exp(s / 0.07) (Wu et al., 2018).
 const VOTE_TEMPERATURE: f32 = 0.07;
+/// Labels that a linear probe is fitted for at most: each pass costs items x labels.
+const MOST: usize = 512;
 /// Items of a class that a probe is fitted on at least.
 const LEAST: usize = 2;
 
@@ -46,6 +48,11 @@ pub(super) fn run(
     let items: BTreeSet<u32> = known.train.iter().chain(&known.test).map(|(item, _)| *item).collect();
     let items: Vec<u32> = items.into_iter().collect();
     scorer.prepare(&items)?;
+    let fits = known.labels.len() <= MOST;
+    if !fits {
+        let labels = known.labels.len();
+        result.notes.push(format!("classification (linear): left out, {labels} labels are more than {MOST}"));
+    }
     let words: Vec<String> = known.labels.iter().map(|label| label.replace(['-', '_'], " ")).collect();
     let words = scorer.text_vectors(&words)?;
     let views: Vec<View> = scorer.views().into_iter().filter(|view| view.query == view.candidate).collect();
@@ -65,10 +72,12 @@ pub(super) fn run(
         if !train.is_empty() {
             let scores = votes(&train, &train_x, &test_x, vectors.width(), known.labels.len())?;
             record(&mut result, &known, "knn", view, &test, &scores)?;
-            let truth: Vec<usize> = train.iter().map(|(_, label)| *label).collect();
-            let config = ProbeConfig { l2: 1e-3, ..ProbeConfig::default() };
-            let probe = Probe::fit(&train_x, vectors.width(), &truth, known.labels.len(), &config)?;
-            record(&mut result, &known, "linear", view, &test, &probe.probabilities(&test_x))?;
+            if fits {
+                let truth: Vec<usize> = train.iter().map(|(_, label)| *label).collect();
+                let config = ProbeConfig { l2: 1e-3, ..ProbeConfig::default() };
+                let probe = Probe::fit(&train_x, vectors.width(), &truth, known.labels.len(), &config)?;
+                record(&mut result, &known, "linear", view, &test, &probe.probabilities(&test_x))?;
+            }
         }
         progress(done + 1, views.len());
     }
