@@ -17,6 +17,7 @@ mod peer;
 mod plan;
 mod program;
 mod readme;
+mod reproduce;
 mod smoke;
 mod steps;
 mod test;
@@ -47,6 +48,8 @@ enum Command {
     Weights(weights::WeightsArgs),
     /// Compare pretrained encoders with their originals in Python
     Parity(parity::ParityArgs),
+    /// Train and evaluate every method and ablation, several seeds each, and write the tables
+    Reproduce(reproduce::ReproduceArgs),
     /// Run all tests on the default features
     Test(test::TestArgs),
     /// Measure what something costs, and print one table
@@ -83,6 +86,7 @@ fn run(command: Command) -> Result<()> {
         Command::Data(args) => data::run(&args),
         Command::Weights(args) => weights::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::Reproduce(args) => reproduce::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Ci(args) => ci::run(&args),

@@ -61,20 +61,53 @@ fn evaluate(folder: &Folder) {
     let data = folder.path();
     let (a, b, c) = (folder.join("a"), folder.join("b"), folder.join("c"));
     let (file, report, table) = (folder.join("eval.json"), folder.join("report"), folder.join("table.md"));
-    let several =
-        ["eval", &a, &b, &c, "--data", data, "--baselines", "--json", &file, "--report", &report, "--markdown", &table];
+    let queries = folder.join("queries.jsonl");
+    let several = [
+        "eval",
+        &a,
+        &b,
+        &c,
+        "--data",
+        data,
+        "--baselines",
+        "--json",
+        &file,
+        "--report",
+        &report,
+        "--markdown",
+        &table,
+        "--compare",
+        "--queries",
+        &queries,
+    ];
     let shown = rcml(several).done();
-    for method in ["rcml", "clip-relations", "tf-idf-item", "tf-idf", "relation-text", "popularity", "chance", " ± "] {
+    let methods = [
+        "rcml",
+        "clip-relations",
+        "frozen",
+        "frozen+text",
+        "frozen-product",
+        "linear-map",
+        "tf-idf-item",
+        "tf-idf",
+        "relation-text",
+        "distmult",
+        "complex",
+        "popularity",
+        "chance",
+        " ± ",
+    ];
+    for method in methods {
         assert!(shown.contains(method), "{method}: {shown}");
     }
     let found = json(&folder.read("eval.json"));
     assert_eq!((found["split"].as_str(), found["seed"].as_u64()), (Some("test"), Some(1)));
     assert_eq!(
         (found["runs"].as_array().map(Vec::len), found["baselines"].as_array().map(Vec::len)),
-        (Some(3), Some(5))
+        (Some(3), Some(11))
     );
     let rows = found["results"].as_array().unwrap();
-    for task in ["retrieval", "type", "crossmodal"] {
+    for task in ["retrieval", "type", "crossmodal", "validity", "geometry"] {
         assert!(rows.iter().any(|row| row["task"] == task), "{task}");
     }
     for view in ["TT", "II", "TI", "IT", "AVG"] {
@@ -82,6 +115,15 @@ fn evaluate(folder: &Folder) {
         let row = rows.iter().find(is).unwrap_or_else(|| panic!("{view}"));
         assert!((0.0..=1.0).contains(&row["value"].as_f64().unwrap()), "{row}");
     }
+    let differences = found["comparisons"].as_array().unwrap();
+    assert!(differences.iter().all(|row| row["reference"] == "rcml" && row["p_holm"].as_f64() >= row["p"].as_f64()));
+    assert!(
+        differences.iter().any(|row| row["method"] == "clip-relations") && shown.contains("95% interval"),
+        "{shown}"
+    );
+    let line = folder.read("queries.jsonl").lines().next().map(json).unwrap();
+    assert_eq!((line["method"].as_str(), line["seed"].as_u64()), (Some("rcml"), Some(1)));
+    assert_eq!(folder.read("a/readings.jsonl").lines().count(), 1);
     let page = folder.read("report/report.html");
     assert!(
         page.contains("has the same colour") && page.contains("data:image/png") && page.contains("<svg"),

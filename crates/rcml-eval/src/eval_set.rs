@@ -8,6 +8,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct EvalSet<'a> {
     dataset: &'a Dataset,
+    splits: Splits,
     split: Split,
     items: Vec<u32>,
     others: Vec<u32>,
@@ -56,7 +57,7 @@ impl<'a> EvalSet<'a> {
         let held = RelationGraph::new(dataset.items.len(), &dataset.relations, held_edges());
         let whole = RelationGraph::new(dataset.items.len(), &dataset.relations, &dataset.edges);
         let seen = splits.relations.iter().map(|s| *s == Split::Train).collect();
-        Ok(Self { dataset, split, items, others, held, whole, seen })
+        Ok(Self { dataset, splits: splits.clone(), split, items, others, held, whole, seen })
     }
 
     /// The whole dataset.
@@ -87,6 +88,18 @@ impl<'a> EvalSet<'a> {
     /// All edges of all splits, also of none: a candidate linked there is never a wrong answer.
     pub fn whole(&self) -> &RelationGraph {
         &self.whole
+    }
+
+    /// The edges of another split, for what is learnt beside the model.
+    pub(crate) fn graph_of(&self, split: Split) -> RelationGraph {
+        let edges = self.splits.edges_of(self.dataset, split);
+        RelationGraph::new(self.dataset.items.len(), &self.dataset.relations, edges)
+    }
+
+    /// The items of another split, ascending; all items where every split sees them all.
+    pub(crate) fn items_of(&self, split: Split) -> Vec<u32> {
+        let own = self.splits.items_of(split);
+        if own.is_empty() && self.splits.shares_items() { self.splits.items_of(Split::Train) } else { own }
     }
 
     /// Whether training saw the relation.

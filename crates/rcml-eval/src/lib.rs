@@ -38,22 +38,32 @@
 //! ```
 #![warn(missing_docs)]
 
+mod algebra;
 mod baseline;
 mod error;
 mod eval_set;
+mod item_vectors;
 pub mod metrics;
 mod model_scorer;
+mod probe;
 mod report;
 mod scorer;
+pub mod statistics;
 mod task;
 mod view;
 
-pub use baseline::{ChanceScorer, OracleScorer, PopularityScorer, TfIdfQuery, TfIdfScorer};
+pub use baseline::{
+    ChanceScorer, KnowledgeGraph, KnowledgeGraphScorer, LinearMapScorer, OracleScorer, PopularityScorer, ProductScorer,
+    TfIdfQuery, TfIdfScorer,
+};
 pub use error::{Error, Result};
 pub use eval_set::EvalSet;
+pub use item_vectors::{Conditioning, ItemVectors};
 pub use model_scorer::ModelScorer;
+pub use probe::{Platt, Probe, ProbeConfig};
 pub use report::{
-    Answer, CaseItem, CaseStudy, Column, Curve, EvalReport, ReportData, ResultRow, ResultTable, Series, read_curves,
+    Answer, CaseItem, CaseStudy, Column, Comparison, Curve, EvalReport, QueryValues, ReportData, ResultRow,
+    ResultTable, Series, compare, read_curves,
 };
 pub use scorer::{RelationRef, Scorer};
 pub use task::{EvalOptions, Task, TaskResult, evaluate};

@@ -9,6 +9,8 @@ use rcml_model::{
     ConditionedSide, Embedder, Embeddings, EncodedItems, ItemReader, RelationInText, RelationQuery, Roles,
 };
 
+use crate::algebra::dot;
+use crate::item_vectors::{Conditioning, ItemVectors};
 use crate::{Error, RelationRef, Result, Scorer, Side, View};
 
 /// Scores of a trained model: the dot product of the query's and the candidate's unit vectors, both embedded under the
@@ -94,14 +96,19 @@ impl ModelScorer {
             && (query == candidate || config.roles == Roles::None)
     }
 
+    /// Encodes what is not yet encoded, with all that is.
+    fn encode<'a>(&mut self, items: impl Iterator<Item = &'a u32>) -> Result<()> {
+        let missing: BTreeSet<u32> = items.copied().filter(|item| !self.rows.contains_key(item)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let all: BTreeSet<u32> = self.rows.keys().copied().chain(missing).collect();
+        self.prepare(&all.into_iter().collect::<Vec<_>>())
+    }
+
     /// Embeds what is asked for and not yet embedded. Returns whether queries are among the candidates' vectors.
     fn embed(&mut self, relation: RelationRef, queries: &[u32], candidates: &[u32]) -> Result<bool> {
-        let missing: BTreeSet<u32> =
-            queries.iter().chain(candidates).copied().filter(|item| !self.rows.contains_key(item)).collect();
-        if !missing.is_empty() {
-            let all: BTreeSet<u32> = self.rows.keys().copied().chain(missing).collect();
-            self.prepare(&all.into_iter().collect::<Vec<_>>())?;
-        }
+        self.encode(queries.iter().chain(candidates))?;
         if self.relation != Some(relation) {
             self.queries = Vectors::default();
             // Candidates that no relation conditions stay the same under the next one.
@@ -186,9 +193,66 @@ impl Scorer for ModelScorer {
         };
         Ok(pairs.par_iter().map(score).collect())
     }
+
+    fn item_vectors(&mut self, condition: Conditioning, side: &Side, items: &[u32]) -> Result<Option<ItemVectors>> {
+        match condition {
+            Conditioning::Query(relation) => {
+                let shared = self.embed(relation, items, &[])?;
+                Ok(if shared { &self.candidates } else { &self.queries }.of(side, items))
+            }
+            Conditioning::Candidate(relation) => {
+                self.embed(relation, &[], items)?;
+                Ok(self.candidates.of(side, items))
+            }
+            Conditioning::None => {
+                self.encode(items.iter())?;
+                let known: BTreeSet<u32> = items.iter().copied().collect();
+                let known: Vec<u32> = known.into_iter().collect();
+                let Some(encoded) = &self.encoded else { return Ok(None) };
+                let mut free = Vectors::default();
+                free.extend(&known, self.embedder.unconditioned(&select(encoded, &self.rows, &known))?)?;
+                Ok(free.of(side, items))
+            }
+        }
+    }
+
+    fn relation_vector(&mut self, relation: RelationRef) -> Result<Option<Vec<f32>>> {
+        let (query, _) = self.words(relation)?;
+        Ok(Some(values(self.embedder.relation_embedding(&query)?)?))
+    }
+
+    fn text_vectors(&mut self, texts: &[String]) -> Result<Option<ItemVectors>> {
+        let has_text = self.embedder.config().modalities.iter().any(|modality| modality.name == "text");
+        if !has_text || texts.is_empty() {
+            return Ok(None);
+        }
+        let numbers: Vec<u32> = (0..texts.len() as u32).collect();
+        let mut read = Vectors::default();
+        read.extend(&numbers, self.embedder.unconditioned(&self.embedder.encode_texts(texts)?)?)?;
+        Ok(read.of(&Side::modality("text"), &numbers))
+    }
+}
+
+fn values(vectors: Tensor<2>) -> Result<Vec<f32>> {
+    vectors.try_into_vec_as::<f32>().map_err(|error| Error::scorer("model", format!("{error:?}")))
 }
 
 impl Vectors {
+    /// The vectors of some items on one side of a view; `None` where the model does not know the side.
+    fn of(&self, side: &Side, items: &[u32]) -> Option<ItemVectors> {
+        let rows = self.side(side)?;
+        let width = rows.column.width;
+        let mut values = vec![0.0; items.len() * width];
+        let mut present = vec![false; items.len()];
+        for ((item, out), has) in items.iter().zip(values.chunks_mut(width.max(1))).zip(&mut present) {
+            if let Some(vector) = rows.vector(*item) {
+                out.copy_from_slice(vector);
+                *has = true;
+            }
+        }
+        Some(ItemVectors::new(items, width, values, present))
+    }
+
     /// Items without a vector yet, ascending and once each.
     fn missing<'a>(&self, items: impl Iterator<Item = &'a u32>) -> Vec<u32> {
         let new: BTreeSet<u32> = items.copied().filter(|item| !self.rows.contains_key(item)).collect();
@@ -207,7 +271,7 @@ impl Vectors {
 
     fn push(&mut self, side: Side, vectors: Tensor<2>, present: Vec<bool>) -> Result<()> {
         let [_, width] = vectors.dims();
-        let values = vectors.try_into_vec_as::<f32>().map_err(|error| Error::scorer("model", format!("{error:?}")))?;
+        let values = values(vectors)?;
         match self.columns.iter_mut().find(|column| column.side == side) {
             Some(column) => {
                 column.values.extend(values);
@@ -237,21 +301,6 @@ impl<'a> Rows<'a> {
         let column = self.column;
         column.present.get(row).copied().unwrap_or(false).then(|| &column.values[row * column.width..][..column.width])
     }
-}
-
-/// Sixteen partial sums in a fixed order: the compiler turns them into vector instructions, and the bits do not depend on
-/// the thread count.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let (a_lanes, b_lanes) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = a_lanes.remainder().iter().zip(b_lanes.remainder()).map(|(x, y)| x * y).sum();
-    let mut sums = [0.0f32; LANES];
-    for (x, y) in a_lanes.zip(b_lanes) {
-        for lane in 0..LANES {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use crate::error::ErrorKind;
-use crate::{Result, View};
+use crate::item_vectors::{Conditioning, ItemVectors};
+use crate::{Result, Side, View};
 
 /// The relation that a score is conditioned on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -65,6 +66,31 @@ pub trait Scorer {
             out.extend(run.iter().map(|(_, candidate)| scores[columns[candidate]]));
         }
         Ok(out)
+    }
+
+    /// Unit vectors of items, for probes and for the geometry of the embedding; `None` for a method that has none.
+    ///
+    /// # Errors
+    /// The scorer's own.
+    fn item_vectors(&mut self, _: Conditioning, _: &Side, _items: &[u32]) -> Result<Option<ItemVectors>> {
+        Ok(None)
+    }
+
+    /// The vector that a relation conditions with; `None` for a method that has none.
+    ///
+    /// # Errors
+    /// The scorer's own.
+    fn relation_vector(&mut self, _: RelationRef) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
+
+    /// Unit vectors of texts, comparable with those of items under [`Conditioning::None`]; text i stands in place of item i.
+    /// `None` for a method that cannot read.
+    ///
+    /// # Errors
+    /// The scorer's own.
+    fn text_vectors(&mut self, _texts: &[String]) -> Result<Option<ItemVectors>> {
+        Ok(None)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_attention::{Modulate, Pool};
 use rcml_data::{Dataset, ImageConfig, Role};
 use rcml_encoders::{TextTokenizer, Tokens};
 use rcml_kernels::l2_normalize;
@@ -11,7 +12,8 @@ use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
 
 use crate::{
-    ConditionedSide, Error, ItemReader, ModelConfig, Rcml, RelationInText, Result, TextReader, Towers, load_weights,
+    ConditionedSide, Error, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles, TextReader,
+    Towers, load_weights,
 };
 
 /// Items encoded at a time: bounds the memory of the encoders' activations.
@@ -92,6 +94,24 @@ impl Embedder {
         Ok(Self::new(model, saved.model, texts, saved.image, device.clone()))
     }
 
+    /// The encoders as training finds them under `seed`, without any conditioning: pretrained ones as they are, others random.
+    /// `texts` are those that the vocabulary was counted on.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn frozen(&self, seed: u64, texts: &[&str], relation_in_text: RelationInText) -> Result<Self> {
+        let mut config = self.config.clone();
+        (config.conditioner.pool, config.conditioner.modulate) = (Pool::Summary, Modulate::None);
+        (config.roles, config.side) = (Roles::None, ConditionedSide::Both);
+        // Means that nothing has moved yet, and confidences that nothing has taught.
+        (config.center, config.fusion) = (false, FusionConfig::Mean);
+        config.relation_in_text = relation_in_text;
+        let salience = self.texts.tokenizer().salience(texts)?;
+        self.device.seed(seed);
+        let model = config.init(&TemperatureConfig::default(), &salience, &self.device);
+        Ok(Self { model, config, ..self.clone() })
+    }
+
     /// The model's configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.config
@@ -132,8 +152,8 @@ impl Embedder {
     /// What conditioning needs of the tokens.
     fn keep(&self, tokens: Tokens) -> Tokens {
         match self.config.conditioner.pool {
-            rcml_attention::Pool::Summary => Tokens::with_summary_first(tokens.summary.unsqueeze_dim(1), None),
-            rcml_attention::Pool::Attention => tokens,
+            Pool::Summary => Tokens::with_summary_first(tokens.summary.unsqueeze_dim(1), None),
+            Pool::Attention => tokens,
         }
     }
 
@@ -170,10 +190,34 @@ impl Embedder {
         self.embed(items, None)
     }
 
+    /// Encodes texts that belong to no item, such as the names of classes: row i stands for text i.
+    ///
+    /// # Errors
+    /// The tokenizer's or the device's.
+    pub fn encode_texts<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<EncodedItems> {
+        let mut column = EncodedColumn { name: "text".into(), chunks: vec![], present: vec![true; texts.len()] };
+        for chunk in texts.chunks(CHUNK) {
+            let texts = self.texts.read_once(chunk)?;
+            let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
+            column.chunks.push(self.keep(tokens));
+        }
+        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), modalities: vec![column] })
+    }
+
+    /// The embedding that a relation conditions with, `[1, D]`.
+    ///
+    /// # Errors
+    /// The tokenizer's or the device's.
+    pub fn relation_embedding(&self, relation: &RelationQuery) -> Result<Tensor<2>> {
+        match relation {
+            RelationQuery::Relation(text, role) => self.relation(text, *role),
+            RelationQuery::SameItem => self.relation(&self.config.same_item, Role::Either),
+        }
+    }
+
     fn embed(&self, items: &EncodedItems, relation: Option<&RelationQuery>) -> Result<Embeddings> {
         let condition = match relation {
-            Some(RelationQuery::Relation(text, role)) => Some((self.relation(text, *role)?, false)),
-            Some(RelationQuery::SameItem) => Some((self.relation(&self.config.same_item, Role::Either)?, true)),
+            Some(relation) => Some((self.relation_embedding(relation)?, *relation == RelationQuery::SameItem)),
             None => None,
         };
         let conditioner = self.model.conditioner();

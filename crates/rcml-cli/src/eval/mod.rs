@@ -1,6 +1,8 @@
 //! `rcml eval`.
 
 mod baselines;
+mod queries;
+mod readings;
 mod report;
 mod tables;
 
@@ -8,7 +10,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use rcml_data::{Dataset, Split, Splits};
-use rcml_eval::{EvalOptions, EvalReport, EvalSet, ModelScorer, Scorer, Task, evaluate};
+use rcml_eval::{Comparison, EvalOptions, EvalReport, EvalSet, ModelScorer, Scorer, Task, compare, evaluate};
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
@@ -20,9 +22,11 @@ use crate::run::{Run, read_items};
 #[command(after_help = "Example:
   rcml eval run --data emoji --baselines --report
   rcml eval runs/rcml-1 runs/rcml-2 runs/clip-1 --data emoji --task retrieval --json results.json
+  rcml eval runs/rcml-1 runs/clip-1 --data emoji --compare
+  rcml eval run --data emoji --task validity --task classification
 
 Several runs make one table: one row for each preset, with mean and standard deviation over its seeds. Values in tables are
-percent, values in JSON fractions.")]
+percent, values in JSON fractions. Every reading of the test split is noted in RUN/readings.jsonl.")]
 pub(crate) struct EvalArguments {
     /// Folders of finished runs
     #[arg(required = true, value_name = "RUN")]
@@ -36,10 +40,18 @@ pub(crate) struct EvalArguments {
     /// Which part of the data
     #[arg(long, value_name = "SPLIT", default_value = "test")]
     split: AskedSplit,
+    /// Set every other method against the first run's: differences with 95% intervals and corrected p values
+    #[arg(long)]
+    compare: bool,
+    /// Write what each query scored to a file, one JSON object a line for each method, relation, view and protocol
+    #[arg(long, value_name = "FILE")]
+    queries: Option<PathBuf>,
     /// Write the numbers to a file for programs
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Also evaluate TF-IDF, relation text alone, popularity, chance, and the best possible where it is known
+    /// Also evaluate the first run's encoders before training (alone, with the relation's words, as a product of cosines, under a
+    /// linear map for each relation), TF-IDF, relation text alone, DistMult, ComplEx, popularity, chance, and the best possible
+    /// where it is known
     #[arg(long)]
     baselines: bool,
     /// Write a page with tables, curves and case studies [default folder: the first RUN/report]
@@ -67,6 +79,12 @@ enum AskedTask {
     Type,
     /// Which picture belongs to this text?
     Crossmodal,
+    /// Does the relation hold between two items? By the score, and by probes on frozen embeddings
+    Validity,
+    /// Which label does this item have? By the label's words, by neighbours, by a linear probe
+    Classification,
+    /// Which shape has the embedding, and how much does a relation change it?
+    Geometry,
     /// All of them
     All,
 }
@@ -78,6 +96,9 @@ enum AskedSplit {
     Validation,
     Test,
 }
+
+/// Bootstrap samples of a comparison.
+const RESAMPLES: usize = 5_000;
 
 pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
     if arguments.max_queries == 0 {
@@ -100,17 +121,36 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
     }
     let mut baselines = Vec::new();
     if arguments.baselines {
-        for mut scorer in baselines::scorers(&dataset, &splits) {
+        let embedder = runs[0].embedder(&arguments.device)?;
+        let reader = read_items(&embedder, &dataset, set.items())?;
+        for mut scorer in baselines::scorers(&runs[0], &arguments.device, &set, &splits, &reader)? {
             baselines.push(arguments.evaluate(&set, scorer.as_mut(), 0)?);
         }
     }
 
-    if let Some(path) = &arguments.json {
-        write_json(path, &reports, &baselines)?;
-    }
     let all: Vec<EvalReport> = reports.iter().chain(&baselines).cloned().collect();
-    let tables = tables::tables(&all, &set);
+    let mut tables = tables::tables(&all, &set);
+    let mut comparisons = Vec::new();
+    if arguments.compare {
+        comparisons = compare(&all, &tables::compared(), RESAMPLES, 0);
+        if comparisons.is_empty() {
+            return Err(Failure::input(
+                "--compare: expected at least two methods with queries in common: several runs, or --baselines",
+            ));
+        }
+        let title = format!("Differences: {} less the others, paired bootstrap over query items", all[0].method);
+        tables.push(Comparison::table(&title, &comparisons));
+    }
+    if let Some(path) = &arguments.json {
+        write_json(path, &reports, &baselines, &comparisons)?;
+    }
+    if let Some(path) = &arguments.queries {
+        queries::write(path, &all)?;
+    }
     let mut notes = warnings;
+    for run in &runs {
+        notes.extend(readings::record(&run.folder, &set, &arguments.tasks())?);
+    }
     notes.extend(all.first().into_iter().flat_map(|report| report.notes.iter().cloned()));
     if tables.is_empty() {
         notes.push(format!("the {} split of {} has nothing to ask", arguments.split_name(), dataset.name()));
@@ -136,6 +176,9 @@ impl EvalArguments {
                 Task::Retrieval => AskedTask::Retrieval,
                 Task::Type => AskedTask::Type,
                 Task::CrossModal => AskedTask::Crossmodal,
+                Task::Validity => AskedTask::Validity,
+                Task::Classification => AskedTask::Classification,
+                Task::Geometry => AskedTask::Geometry,
             };
             self.task.is_empty() || self.task.contains(&AskedTask::All) || self.task.contains(&own)
         };
@@ -197,8 +240,13 @@ impl EvalArguments {
     }
 }
 
-/// The contract's JSON of the first run; the others and the baselines stand in fields of their own.
-fn write_json(path: &std::path::Path, reports: &[EvalReport], baselines: &[EvalReport]) -> Result<()> {
+/// The contract's JSON of the first run; the others, the baselines and the comparisons stand in fields of their own.
+fn write_json(
+    path: &std::path::Path,
+    reports: &[EvalReport],
+    baselines: &[EvalReport],
+    comparisons: &[Comparison],
+) -> Result<()> {
     let mut value = serde_json::to_value(reports.first())?;
     if let Value::Object(object) = &mut value {
         if reports.len() > 1 {
@@ -206,6 +254,9 @@ fn write_json(path: &std::path::Path, reports: &[EvalReport], baselines: &[EvalR
         }
         if !baselines.is_empty() {
             object.insert("baselines".into(), serde_json::to_value(baselines)?);
+        }
+        if !comparisons.is_empty() {
+            object.insert("comparisons".into(), serde_json::to_value(comparisons)?);
         }
     }
     let text = serde_json::to_string_pretty(&value)?;

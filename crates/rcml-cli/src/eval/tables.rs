@@ -13,8 +13,21 @@ pub(super) fn tables(reports: &[EvalReport], set: &EvalSet<'_>) -> Vec<ResultTab
         of("Hit@5 over the full corpus, by group of relations", by_group(reports)),
         of("The same item across modalities, full corpus", crossmodal(reports)),
         of("Which relation holds between two items, view AVG", relation_type()),
+        of("Does the relation hold between two items, view AVG", validity()),
+        of("Labels of items under no relation", classification(reports)),
+        of("The shape of the embedding, and how much a relation leaves of it", geometry(reports)),
     ];
     tables.into_iter().filter(|table| table.header.len() > 1).collect()
+}
+
+/// What methods are compared in.
+pub(super) fn compared() -> Vec<Column> {
+    let mut columns: Vec<Column> =
+        Column::headline().into_iter().filter(|column| !column.metric.starts_with("macro-")).collect();
+    columns.extend(["top-1", "top-3"].map(|metric| column("", "type", "full", "seen", "AVG", metric)));
+    columns.extend(["similarity", "mlp"].map(|protocol| column("", "validity", protocol, "seen", "AVG", "accuracy")));
+    columns.extend(["knn", "linear"].map(|protocol| column("", "classification", protocol, "none", "AVG", "accuracy")));
+    columns
 }
 
 /// The tables one below the other; the first, which says what it is where it stands, without a title.
@@ -71,4 +84,47 @@ fn relation_type() -> Vec<Column> {
     };
     let of = |relations: &'static str| ["top-1", "top-3", "mrr"].map(|metric| column(relations, metric));
     ["seen", "unseen"].into_iter().flat_map(of).collect()
+}
+
+fn column(title: &str, task: &str, protocol: &str, relations: &str, view: &str, metric: &str) -> Column {
+    let [title, task, protocol, relations, view, metric] =
+        [title, task, protocol, relations, view, metric].map(String::from);
+    Column { title, task, protocol, relations, view, metric }
+}
+
+fn validity() -> Vec<Column> {
+    let of = |protocol: &'static str| {
+        ["accuracy", "auroc", "auroc-hard", "ece"]
+            .map(|metric| column(&format!("{protocol}: {metric}"), "validity", protocol, "seen", "AVG", metric))
+    };
+    ["similarity", "linear", "mlp"].into_iter().flat_map(of).collect()
+}
+
+/// (protocol, relations, view, metric) of the rows of a task that `kept` lets through, in their order.
+fn asked<'a>(reports: &'a [EvalReport], task: &str, kept: impl Fn(&rcml_eval::ResultRow) -> bool) -> Vec<[&'a str; 4]> {
+    let mut found: Vec<[&str; 4]> = Vec::new();
+    for row in reports.iter().flat_map(|report| &report.results).filter(|row| row.task == task && kept(row)) {
+        let key = [row.protocol.as_str(), &row.relations, &row.view, &row.metric];
+        if !found.contains(&key) {
+            found.push(key);
+        }
+    }
+    found
+}
+
+fn classification(reports: &[EvalReport]) -> Vec<Column> {
+    let found = asked(reports, "classification", |row| row.metric == "accuracy");
+    let of = |[protocol, relations, view, metric]: [&str; 4]| {
+        column(&format!("{protocol} {view}: {metric}"), "classification", protocol, relations, view, metric)
+    };
+    found.into_iter().map(of).collect()
+}
+
+fn geometry(reports: &[EvalReport]) -> Vec<Column> {
+    let found = asked(reports, "geometry", |row| row.relations == "none" || row.relations == "all");
+    let of = |[protocol, relations, view, metric]: [&str; 4]| {
+        let title = if relations == "all" { "under a relation" } else { view };
+        column(&format!("{title}: {metric}"), "geometry", protocol, relations, view, metric)
+    };
+    found.into_iter().map(of).collect()
 }

@@ -1,11 +1,17 @@
-//! Methods that need no training, so that every number of a trained model has something beside it.
+//! Methods that need no training of a model, so that every number of a trained model has something beside it.
 
 mod chance;
+mod frozen;
+mod knowledge_graph;
+mod linear_map;
 mod oracle;
 mod popularity;
 mod tfidf;
 
 pub use chance::ChanceScorer;
+pub use frozen::ProductScorer;
+pub use knowledge_graph::{KnowledgeGraph, KnowledgeGraphScorer};
+pub use linear_map::LinearMapScorer;
 pub use oracle::OracleScorer;
 pub use popularity::PopularityScorer;
 pub use tfidf::{TfIdfQuery, TfIdfScorer};

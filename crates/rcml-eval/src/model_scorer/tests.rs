@@ -177,12 +177,3 @@ fn the_vectors_of_one_relation_are_kept() {
         assert_eq!((scorer.queries.rows.len(), scorer.candidates.rows.len()), (0, kept), "{side:?}");
     }
 }
-
-#[test]
-fn dot_is_the_sum_of_products_at_any_length() {
-    for n in [0, 1, 15, 16, 17, 100] {
-        let (a, b): (Vec<f32>, Vec<f32>) = (0..n).map(|i| (i as f32, 1.0 - i as f32)).unzip();
-        let expected: f32 = a.iter().zip(&b).map(|(x, y)| x * y).sum();
-        assert!((dot(&a, &b) - expected).abs() <= expected.abs() * 1e-6, "{n}");
-    }
-}

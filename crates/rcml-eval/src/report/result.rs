@@ -5,6 +5,7 @@ use std::path::Path;
 use rcml_data::{Split, write_whole};
 use serde::{Deserialize, Serialize};
 
+use super::QueryValues;
 use crate::{Error, EvalSet, Result};
 
 /// One number. The names are a contract with programs that read them.
@@ -18,7 +19,7 @@ pub struct ResultRow {
     pub relations: String,
     /// `TT`, `II`, `TI`, `IT`, `AVG`, `audio>text`, ...
     pub view: String,
-    /// `hit@5`, `mrr`, `mean-rank`, `macro-hit@5`, ... `macro-` averages over relations, all others over queries.
+    /// `hit@5`, `mrr`, `mean-rank`, `map`, `macro-hit@5`, ... `macro-` averages over relations, all others over queries.
     pub metric: String,
     /// The value; a fraction, except for ranks.
     pub value: f64,
@@ -45,13 +46,24 @@ pub struct EvalReport {
     /// What a reader must know of them.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// What each query scored; written apart from the rest.
+    #[serde(skip)]
+    pub queries: Vec<QueryValues>,
 }
 
 impl EvalReport {
     /// A report without numbers yet.
     pub fn new(set: &EvalSet<'_>, method: impl Into<String>, seed: u64) -> Self {
         let (dataset, split) = (set.dataset().name(), set.split());
-        Self { dataset, split, seed, method: method.into(), results: Vec::new(), notes: Vec::new() }
+        Self {
+            dataset,
+            split,
+            seed,
+            method: method.into(),
+            results: Vec::new(),
+            notes: Vec::new(),
+            queries: Vec::new(),
+        }
     }
 
     /// The row of a metric.
@@ -107,7 +119,8 @@ mod tests {
             assert!(row["value"].is_f64() && row["chance"].is_f64() && row["queries"].is_u64(), "{row}");
             tasks.insert(row["task"].as_str().unwrap().to_string());
         }
-        assert_eq!(tasks.len(), 3);
+        // Chance has no vectors, and the items no labels: neither geometry nor classification.
+        assert_eq!(tasks.into_iter().collect::<Vec<_>>(), ["crossmodal", "retrieval", "type", "validity"]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("eval.json");
         report.write(&path).unwrap();

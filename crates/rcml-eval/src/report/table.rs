@@ -53,12 +53,19 @@ impl Column {
         report.find(&self.task, &self.protocol, &self.relations, &self.view, &self.metric)
     }
 
-    fn is_rank(&self) -> bool {
-        self.metric.ends_with("rank")
+    /// Whether the number is no fraction, which percent would misread.
+    fn is_plain(&self) -> bool {
+        self.metric.ends_with("rank") || ["uniformity", "alignment", "modality-gap"].contains(&self.metric.as_str())
+    }
+
+    fn smaller_is_better(&self) -> bool {
+        let smaller =
+            ["mean-rank", "median-rank", "ece", "brier", "uniformity", "alignment", "modality-gap", "anisotropy"];
+        smaller.contains(&self.metric.as_str())
     }
 
     fn number(&self, value: f64) -> String {
-        if self.is_rank() { format!("{value:.1}") } else { format!("{:.1}", 100.0 * value) }
+        if self.is_plain() { format!("{value:.1}") } else { format!("{:.1}", 100.0 * value) }
     }
 }
 
@@ -111,7 +118,7 @@ impl ResultTable {
         });
         rows.push(std::iter::once("(chance level)".to_string()).chain(chance).collect());
         rows.push(std::iter::once("(queries)".to_string()).chain(queries).collect());
-        let larger_is_better = columns.iter().map(|c| !c.is_rank()).collect();
+        let larger_is_better = columns.iter().map(|c| !c.smaller_is_better()).collect();
         let header = std::iter::once("method".to_string()).chain(columns.iter().map(|c| c.title.clone())).collect();
         Self { title: title.into(), header, rows, larger_is_better }
     }
@@ -148,7 +155,7 @@ impl ResultTable {
         let _ = writeln!(out, "| {} |", rule.join(" | "));
         for (r, row) in self.rows.iter().enumerate() {
             let cells = row.iter().enumerate().map(|(c, cell)| {
-                if c > 0 && best[c - 1] == Some(r) { format!("**{}**", escape(cell)) } else { escape(cell) }
+                if c > 0 && best.get(c - 1) == Some(&Some(r)) { format!("**{}**", escape(cell)) } else { escape(cell) }
             });
             let _ = writeln!(out, "| {} |", cells.collect::<Vec<_>>().join(" | "));
         }
@@ -225,7 +232,15 @@ mod tests {
             chance: 0.125,
         };
         let results = vec![row("mrr", value), row("mean-rank", 10.0 * value)];
-        EvalReport { dataset: "d".into(), split: Split::Test, seed, method: method.into(), results, notes: vec![] }
+        EvalReport {
+            dataset: "d".into(),
+            split: Split::Test,
+            seed,
+            method: method.into(),
+            results,
+            notes: vec![],
+            queries: vec![],
+        }
     }
 
     fn table() -> ResultTable {

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use rayon::prelude::*;
 
-use super::tally::{Measures, QueryValues, Tally};
+use super::tally::{Measures, Scored, Tally};
 use super::trial::{self, Purpose};
 use super::{EvalOptions, TaskResult, queries_per_call};
 use crate::metrics::{Rank, expected_hit, expected_reciprocal};
 use crate::scorer::checked_scores;
 use crate::{EvalSet, RelationRef, Result, Scorer, Side, View};
+
+/// In place of a relation of the dataset.
+const SAME_ITEM: u32 = u32::MAX;
 
 const METRICS: [&str; 4] = ["recall@1", "recall@5", "recall@10", "mrr"];
 
@@ -32,8 +35,8 @@ pub(super) fn run(
     let (mut rows, mut tallies) = (Vec::new(), BTreeMap::new());
     for (v, view) in views.iter().enumerate() {
         let tally = score_view(set, view, &duplicates, scorer, options)?;
-        rows.extend(measures.metric_rows("same-item", view, &tally));
-        tallies.insert((0, v), tally);
+        rows.extend(measures.metric_rows("same-item", view, &[&tally]));
+        tallies.insert((SAME_ITEM, v), tally);
         progress(v + 1, views.len());
     }
     let mut notes = measures.notes(&views, &tallies);
@@ -44,7 +47,7 @@ pub(super) fn run(
             set.items().len()
         ));
     }
-    Ok(TaskResult { rows, notes })
+    Ok(TaskResult { rows, notes, queries: measures.queries(set, &views, tallies) })
 }
 
 fn score_view(
@@ -65,17 +68,17 @@ fn score_view(
     let mut tally = Tally::default();
     for chunk in queries.chunks(queries_per_call(candidates.len())) {
         let scores = checked_scores(scorer, RelationRef::SameItem, view, chunk, &candidates)?;
-        let values: Vec<QueryValues> = chunk
+        let values: Vec<Scored> = chunk
             .par_iter()
             .zip(scores.par_chunks(candidates.len()))
             .map(|(&query, row)| query_values(query, duplicates, &candidates, row))
             .collect();
-        values.into_iter().for_each(|v| tally.add(v));
+        chunk.iter().zip(values).for_each(|(query, v)| tally.add(*query, u32::MAX, v));
     }
     Ok(tally)
 }
 
-fn query_values(query: u32, duplicates: &Duplicates, candidates: &[u32], row: &[f32]) -> QueryValues {
+fn query_values(query: u32, duplicates: &Duplicates, candidates: &[u32], row: &[f32]) -> Scored {
     if row.iter().all(|s| s.is_nan()) {
         return None;
     }

@@ -1,18 +1,23 @@
 //! Tasks: what is asked of a scorer, and the rows that come out.
 
+mod claim;
+mod classification;
 mod crossmodal;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod geometry;
 mod relation_type;
 mod retrieval;
 mod tally;
 mod trial;
+mod validity;
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::QueryValues;
 use crate::{Error, EvalReport, EvalSet, Result, ResultRow, Scorer};
 
 /// Bounds and seed of an evaluation.
@@ -23,9 +28,9 @@ pub struct EvalOptions {
     pub max_queries: usize,
     /// Random negatives of the sampled protocol: 20 gives "21-way".
     pub negatives: usize,
-    /// Pairs of relation type prediction, in total.
+    /// Pairs of relation type prediction, and claims of relation validity prediction, in total.
     pub max_pairs: usize,
-    /// Query items of retrieval across modalities.
+    /// Query items of retrieval across modalities, and items on either side of classification.
     pub max_items: usize,
     /// Seed of the draws. It is apart from a run's seed, so that all methods and all runs meet the same candidates.
     pub seed: u64,
@@ -47,11 +52,19 @@ pub enum Task {
     Type,
     /// Retrieval of the same item across modalities under the generic relation.
     CrossModal,
+    /// Relation validity prediction: does the relation hold between two items? By the method's own score, and by probes on frozen
+    /// vectors that are fitted on training edges.
+    Validity,
+    /// Classification of items by their label: by the label's words, by nearest neighbours, by a linear probe.
+    Classification,
+    /// The shape of the embedding, and how much a relation changes it.
+    Geometry,
 }
 
 impl Task {
     /// All tasks.
-    pub const ALL: [Self; 3] = [Self::Retrieval, Self::Type, Self::CrossModal];
+    pub const ALL: [Self; 6] =
+        [Self::Retrieval, Self::Type, Self::CrossModal, Self::Validity, Self::Classification, Self::Geometry];
 
     /// Runs the task. `progress` is called with (steps done, steps in all).
     ///
@@ -68,6 +81,9 @@ impl Task {
             Self::Retrieval => retrieval::run(set, scorer, options, progress),
             Self::Type => relation_type::run(set, scorer, options, progress),
             Self::CrossModal => crossmodal::run(set, scorer, options, progress),
+            Self::Validity => validity::run(set, scorer, options, progress),
+            Self::Classification => classification::run(set, scorer, options, progress),
+            Self::Geometry => geometry::run(set, scorer, options, progress),
         }
     }
 }
@@ -78,6 +94,9 @@ impl fmt::Display for Task {
             Self::Retrieval => "retrieval",
             Self::Type => "type",
             Self::CrossModal => "crossmodal",
+            Self::Validity => "validity",
+            Self::Classification => "classification",
+            Self::Geometry => "geometry",
         })
     }
 }
@@ -100,6 +119,8 @@ pub struct TaskResult {
     pub rows: Vec<ResultRow>,
     /// What a reader of the numbers must know: queries left out, candidates filled up.
     pub notes: Vec<String>,
+    /// What each query scored.
+    pub queries: Vec<QueryValues>,
 }
 
 /// Runs tasks one after the other and reports them together. `seed` is the seed of the run that made the scorer.
@@ -119,6 +140,7 @@ pub fn evaluate(
         let result = task.run(set, scorer, options, &mut |done, all| progress(task, done, all))?;
         report.results.extend(result.rows);
         report.notes.extend(result.notes);
+        report.queries.extend(result.queries);
     }
     Ok(report)
 }

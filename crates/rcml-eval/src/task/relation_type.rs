@@ -7,7 +7,7 @@ use super::trial::{self, Purpose};
 use super::{EvalOptions, TaskResult};
 use crate::metrics::{Rank, expected_hit, expected_reciprocal};
 use crate::scorer::checked_pair_scores;
-use crate::{EvalSet, RelationRef, Result, Scorer, View};
+use crate::{EvalSet, RelationRef, Result, Scorer};
 
 const METRICS: [&str; 3] = ["top-1", "top-3", "mrr"];
 const MACROS: [&str; 2] = ["top-1", "top-3"];
@@ -70,18 +70,21 @@ pub(super) fn run(
     for a in &asked {
         let n = a.others + 1;
         for (v, standing) in a.standing.iter().enumerate() {
-            tallies.entry((a.relation, v)).or_default().add(standing.map(|(_, rank)| {
-                vec![
-                    (rank.hit(1), expected_hit(n, 1, 1)),
-                    (rank.hit(3), expected_hit(n, 1, 3)),
-                    (rank.reciprocal(), expected_reciprocal(n, 1)),
-                ]
-            }));
+            tallies.entry((a.relation, v)).or_default().add(
+                a.pair.0,
+                a.pair.1,
+                standing.map(|(_, rank)| {
+                    vec![
+                        (rank.hit(1), expected_hit(n, 1, 1)),
+                        (rank.hit(3), expected_hit(n, 1, 3)),
+                        (rank.reciprocal(), expected_reciprocal(n, 1)),
+                    ]
+                }),
+            );
         }
     }
     let measures = Measures { task: "type", protocol: "full".into(), metrics: &METRICS, macros: &MACROS };
-    let detailed = views.iter().find(|v| **v == View::avg()).or(views.first());
-    Ok(TaskResult { rows: measures.rows(set, &views, detailed, &tallies), notes: measures.notes(&views, &tallies) })
+    Ok(measures.result(set, &views, tallies))
 }
 
 /// Pairs of the split with their relation, sorted by relation and query; no more than the options allow, relations
@@ -105,7 +108,7 @@ mod tests {
 
     use super::super::{Task, fixture};
     use super::*;
-    use crate::{OracleScorer, ResultRow};
+    use crate::{OracleScorer, ResultRow, View};
 
     fn rows(score: impl Fn(RelationRef, u32, u32) -> f32 + Send + Sync + 'static) -> Vec<ResultRow> {
         let (dataset, splits) = fixture::colours(60, 40);

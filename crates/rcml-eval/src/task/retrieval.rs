@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
-use super::tally::{Measures, QueryValues, Tally};
+use super::tally::{Measures, Scored, Tally};
 use super::trial::{self, Purpose, Trial};
 use super::{EvalOptions, TaskResult, queries_per_call};
-use crate::metrics::{Rank, expected_hit, expected_ndcg, expected_rank, expected_reciprocal, ndcg};
+use crate::metrics::{
+    Rank, average_precision, expected_average_precision, expected_hit, expected_ndcg, expected_rank,
+    expected_reciprocal, ndcg, recall,
+};
 use crate::scorer::{checked_pair_scores, checked_scores};
 use crate::{EvalSet, RelationRef, Result, Scorer, View};
 
 const SAMPLED: [&str; 3] = ["hit@5", "hit@1", "mrr"];
-const FULL: [&str; 6] = ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "ndcg@10"];
+const FULL: [&str; 9] = ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "median-rank", "ndcg@10", "map", "recall@10"];
 const MACROS: [&str; 2] = ["hit@5", "mrr"];
 
 pub(super) fn run(
@@ -57,13 +60,14 @@ pub(super) fn run(
     }
     let sampled_measures = Measures { task: "retrieval", protocol, metrics: &SAMPLED, macros: &MACROS };
     let full_measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &FULL, macros: &MACROS };
-    let detailed = views.iter().find(|v| **v == View::avg()).or(views.first());
-    let mut rows = Vec::new();
-    for (measures, tallies) in [(&sampled_measures, &sampled), (&full_measures, &full)] {
-        rows.extend(measures.rows(set, &views, detailed, tallies));
-        notes.extend(measures.notes(&views, tallies));
+    let (mut rows, mut queries) = (Vec::new(), Vec::new());
+    for (measures, tallies) in [(sampled_measures, sampled), (full_measures, full)] {
+        let result = measures.result(set, &views, tallies);
+        rows.extend(result.rows);
+        notes.extend(result.notes);
+        queries.extend(result.queries);
     }
-    Ok(TaskResult { rows, notes })
+    Ok(TaskResult { rows, notes, queries })
 }
 
 /// Query items of the full protocol for a relation.
@@ -81,14 +85,14 @@ fn score_trials(relation: u32, view: &View, trials: &[Trial], scorer: &mut dyn S
     let mut start = 0;
     for trial in trials {
         let n = trial.negatives.len() + 1;
-        tally.add(trial_values(&scores[start..start + n]));
+        tally.add(trial.query, trial.answer, trial_values(&scores[start..start + n]));
         start += n;
     }
     Ok(tally)
 }
 
 /// The values of [`SAMPLED`] for one trial; the answer's score comes first.
-fn trial_values(scores: &[f32]) -> QueryValues {
+fn trial_values(scores: &[f32]) -> Scored {
     let (answer, negatives) = scores.split_first()?;
     if scores.iter().all(|s| s.is_nan()) {
         return None;
@@ -112,20 +116,20 @@ fn score_corpus(
     let mut tally = Tally::default();
     for chunk in queries.chunks(queries_per_call(candidates.len())) {
         let scores = checked_scores(scorer, RelationRef::Index(relation), view, chunk, candidates)?;
-        let values: Vec<QueryValues> = chunk
+        let values: Vec<Scored> = chunk
             .par_iter()
             .zip(scores.par_chunks(candidates.len()))
             .map(|(&query, row)| query_values(set, relation, query, candidates, row))
             .collect();
-        values.into_iter().for_each(|v| tally.add(v));
+        chunk.iter().zip(values).for_each(|(query, v)| tally.add(*query, u32::MAX, v));
     }
     Ok(tally)
 }
 
 /// The values of [`FULL`] for one query. Each true answer of the split is ranked with the other true answers taken out,
-/// and the query's value is the mean over its answers; nDCG keeps the split's answers in. Answers that only other splits
+/// and the query's value is the mean over its answers; nDCG, average precision and recall keep the split's answers in. Answers that only other splits
 /// know are taken out of both: they are right, but not what is asked.
-fn query_values(set: &EvalSet<'_>, relation: u32, query: u32, candidates: &[u32], row: &[f32]) -> QueryValues {
+fn query_values(set: &EvalSet<'_>, relation: u32, query: u32, candidates: &[u32], row: &[f32]) -> Scored {
     let answers = set.held().targets(relation, query);
     let related = set.whole().targets(relation, query);
     let (mut right, mut wrong, mut kept, mut is_right) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -157,7 +161,10 @@ fn query_values(set: &EvalSet<'_>, relation: u32, query: u32, candidates: &[u32]
         (mean(&|r| r.hit(10)), expected_hit(n, 1, 10)),
         (mean(&Rank::reciprocal), expected_reciprocal(n, 1)),
         (mean(&Rank::expected), expected_rank(n, 1)),
+        (mean(&Rank::expected), expected_rank(n, 1)),
         (ndcg(&kept, &is_right, 10), expected_ndcg(kept.len(), m, 10)),
+        (average_precision(&kept, &is_right)?, expected_average_precision(kept.len(), m)),
+        (recall(&kept, &is_right, 10), kept.len().min(10) as f64 / kept.len() as f64),
     ])
 }
 
@@ -191,7 +198,7 @@ mod tests {
         let mut constant = OracleScorer::new("constant", views, |_, _, _| 0.5);
         let blind = rows(&mut constant, 80, 40).rows;
         for row in &perfect.rows {
-            let best = if row.metric == "mean-rank" { row.value >= 1.0 } else { row.value <= 1.0 };
+            let best = if row.metric.ends_with("rank") { row.value >= 1.0 } else { row.value <= 1.0 };
             assert!(best, "{row:?}");
             if row.metric == "hit@5" || row.metric == "ndcg@10" {
                 assert!((row.value - 1.0).abs() < 1e-9, "{row:?}");

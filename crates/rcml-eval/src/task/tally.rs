@@ -1,48 +1,38 @@
-//! Sums over the queries of one relation in one view.
+//! The values of the queries of one relation in one view, and what becomes of them.
 
 use std::collections::BTreeMap;
 
+use super::TaskResult;
+use crate::metrics::{macro_average, mean, median};
+use crate::report::QueryValues;
 use crate::{EvalSet, ResultRow, View};
 
 /// The numbers of one query: (value, chance) per metric of the protocol; `None` = the view cannot score the query.
-pub(super) type QueryValues = Option<Vec<(f64, f64)>>;
+pub(super) type Scored = Option<Vec<(f64, f64)>>;
 
-/// Sums over queries, per metric of a protocol.
+/// Values of queries, per metric of a protocol.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    sums: Vec<(f64, f64)>,
-    pub(super) queries: usize,
+    /// Query item and answer of each scored query; the answer is `u32::MAX` where all answers count.
+    keys: Vec<(u32, u32)>,
+    /// `[queries, metrics]`.
+    values: Vec<(f64, f64)>,
     pub(super) unscored: usize,
 }
 
 impl Tally {
-    pub(super) fn add(&mut self, values: QueryValues) {
-        let Some(values) = values else {
-            self.unscored += 1;
-            return;
-        };
-        self.queries += 1;
-        self.merge_sums(&values);
-    }
-
-    fn merge(&mut self, other: &Self) {
-        self.queries += other.queries;
-        self.unscored += other.unscored;
-        self.merge_sums(&other.sums);
-    }
-
-    fn merge_sums(&mut self, values: &[(f64, f64)]) {
-        self.sums.resize(self.sums.len().max(values.len()), (0.0, 0.0));
-        for (sum, value) in self.sums.iter_mut().zip(values) {
-            sum.0 += value.0;
-            sum.1 += value.1;
+    pub(super) fn add(&mut self, query: u32, answer: u32, values: Scored) {
+        match values {
+            Some(values) => {
+                self.keys.push((query, answer));
+                self.values.extend(values);
+            }
+            None => self.unscored += 1,
         }
     }
 
-    /// (mean value, mean chance) of a metric.
-    fn mean(&self, metric: usize) -> (f64, f64) {
-        let (value, chance) = self.sums.get(metric).copied().unwrap_or_default();
-        (value / self.queries as f64, chance / self.queries as f64)
+    pub(super) fn queries(&self) -> usize {
+        self.keys.len()
     }
 }
 
@@ -50,6 +40,7 @@ impl Tally {
 pub(super) struct Measures<'a> {
     pub(super) task: &'a str,
     pub(super) protocol: String,
+    /// Names; `median-...` is the median over queries, all others are means.
     pub(super) metrics: &'a [&'a str],
     /// Metrics that are also averaged over relations instead of queries.
     pub(super) macros: &'a [&'a str],
@@ -67,6 +58,17 @@ impl Measures<'_> {
             queries,
             chance: numbers.1,
         }
+    }
+
+    /// (value, chance) of a metric over the queries of some tallies.
+    fn summary(&self, metric: usize, tallies: &[&Tally]) -> Option<(f64, f64)> {
+        let width = self.metrics.len();
+        let column = || tallies.iter().flat_map(|t| t.values.iter().skip(metric).step_by(width));
+        let values: Vec<f64> = column().map(|v| v.0).collect();
+        let chances: Vec<f64> = column().map(|v| v.1).collect();
+        let is_median = self.metrics.get(metric).is_some_and(|name| name.starts_with("median"));
+        let of = |values: &[f64]| if is_median { median(values) } else { mean(values) };
+        Some((of(&values)?, of(&chances)?))
     }
 
     /// Rows of every group of relations (micro and macro averages), then of every relation for its own. The latter only in
@@ -90,17 +92,14 @@ impl Measures<'_> {
         for (group, members) in &groups {
             for (v, view) in views.iter().enumerate() {
                 let scored: Vec<&Tally> =
-                    members.iter().filter_map(|r| tallies.get(&(*r, v))).filter(|t| t.queries > 0).collect();
-                let mut total = Tally::default();
-                scored.iter().for_each(|tally| total.merge(tally));
-                rows.extend(self.metric_rows(group, view, &total));
-                for (m, metric) in self.metrics.iter().enumerate() {
-                    if total.queries > 0 && self.macros.contains(metric) {
-                        let means: Vec<(f64, f64)> = scored.iter().map(|t| t.mean(m)).collect();
-                        let n = means.len() as f64;
-                        let numbers =
-                            (means.iter().map(|x| x.0).sum::<f64>() / n, means.iter().map(|x| x.1).sum::<f64>() / n);
-                        rows.push(self.row(group, view, &format!("macro-{metric}"), numbers, total.queries));
+                    members.iter().filter_map(|r| tallies.get(&(*r, v))).filter(|t| t.queries() > 0).collect();
+                rows.extend(self.metric_rows(group, view, &scored));
+                let queries = scored.iter().map(|t| t.queries()).sum();
+                for (m, metric) in self.metrics.iter().enumerate().filter(|(_, metric)| self.macros.contains(metric)) {
+                    let means: Vec<(f64, f64)> = scored.iter().filter_map(|t| self.summary(m, &[t])).collect();
+                    let (values, chances): (Vec<_>, Vec<_>) = means.iter().map(|m| ((m.0, 1), (m.1, 1))).unzip();
+                    if let (Some(value), Some(chance)) = (macro_average(&values), macro_average(&chances)) {
+                        rows.push(self.row(group, view, &format!("macro-{metric}"), (value, chance), queries));
                     }
                 }
             }
@@ -110,7 +109,7 @@ impl Measures<'_> {
                 if let (Some(tally), Some(named)) =
                     (tallies.get(&(relation, v)), set.dataset().relations.get(relation as usize))
                 {
-                    rows.extend(self.metric_rows(&named.id, view, tally));
+                    rows.extend(self.metric_rows(&named.id, view, &[tally]));
                 }
             }
         }
@@ -118,12 +117,40 @@ impl Measures<'_> {
     }
 
     /// One row per metric; none where nothing was scored.
-    pub(super) fn metric_rows(&self, relations: &str, view: &View, tally: &Tally) -> Vec<ResultRow> {
-        if tally.queries == 0 {
-            return Vec::new();
-        }
+    pub(super) fn metric_rows(&self, relations: &str, view: &View, tallies: &[&Tally]) -> Vec<ResultRow> {
+        let queries = tallies.iter().map(|t| t.queries()).sum();
         let metrics = self.metrics.iter().enumerate();
-        metrics.map(|(m, metric)| self.row(relations, view, metric, tally.mean(m), tally.queries)).collect()
+        metrics
+            .filter_map(|(m, name)| Some(self.row(relations, view, name, self.summary(m, tallies)?, queries)))
+            .collect()
+    }
+
+    /// The values of all queries, for comparisons between methods.
+    pub(super) fn queries(
+        &self,
+        set: &EvalSet<'_>,
+        views: &[View],
+        tallies: BTreeMap<(u32, usize), Tally>,
+    ) -> Vec<QueryValues> {
+        let of = |((relation, view), tally): ((u32, usize), Tally)| {
+            let view = views.get(view)?.label();
+            let named = set.dataset().relations.get(relation as usize);
+            let (relation, groups) = match named {
+                Some(named) => (named.id.clone(), set.groups(relation)),
+                None => ("same-item".to_string(), vec!["same-item".to_string()]),
+            };
+            (tally.queries() > 0).then(|| QueryValues {
+                task: self.task.into(),
+                protocol: self.protocol.clone(),
+                relation,
+                groups,
+                view,
+                metrics: self.metrics.iter().map(ToString::to_string).collect(),
+                queries: tally.keys,
+                values: tally.values.into_iter().map(|v| v.0).collect(),
+            })
+        };
+        tallies.into_iter().filter_map(of).collect()
     }
 
     /// A note for each view that could not score some queries.
@@ -135,5 +162,20 @@ impl Measures<'_> {
                 format!("{} ({}), view {view}: {n} queries left out, a modality is missing", self.task, self.protocol)
             })
             .collect()
+    }
+
+    /// Rows, notes and queries of a protocol.
+    pub(super) fn result(
+        &self,
+        set: &EvalSet<'_>,
+        views: &[View],
+        tallies: BTreeMap<(u32, usize), Tally>,
+    ) -> TaskResult {
+        let detailed = views.iter().find(|v| **v == View::avg()).or(views.first());
+        TaskResult {
+            rows: self.rows(set, views, detailed, &tallies),
+            notes: self.notes(views, &tallies),
+            queries: self.queries(set, views, tallies),
+        }
     }
 }

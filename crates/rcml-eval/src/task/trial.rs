@@ -27,6 +27,8 @@ pub(super) enum Purpose {
     Queries = 3,
     TypePairs = 4,
     Items = 5,
+    Claims = 6,
+    Labels = 7,
 }
 
 /// The stream for a purpose and up to three indices.
