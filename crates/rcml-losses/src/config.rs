@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Average, Denominator};
+use crate::{Average, Denominator, TermConfig};
 
 /// Which terms the objective has and how they are weighed.
 ///
@@ -35,6 +35,9 @@ pub struct ObjectiveConfig {
     pub relation_specific_negatives: bool,
     /// The temperature.
     pub temperature: TemperatureConfig,
+    /// More terms, by the names of published methods.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub terms: Vec<TermConfig>,
 }
 
 impl Default for ObjectiveConfig {
@@ -49,6 +52,7 @@ impl Default for ObjectiveConfig {
             average: Average::Anchors,
             relation_specific_negatives: true,
             temperature: TemperatureConfig::default(),
+            terms: vec![],
         }
     }
 }
@@ -69,6 +73,9 @@ impl ObjectiveConfig {
             if !(weight.is_finite() && weight >= 0.0) {
                 return Err(format!("{key}: expected a weight of at least 0, found {weight}"));
             }
+        }
+        for (index, term) in self.terms.iter().enumerate() {
+            term.validate().map_err(|message| format!("terms[{index}].{message}"))?;
         }
         self.temperature.validate().map_err(|message| format!("temperature.{message}"))
     }

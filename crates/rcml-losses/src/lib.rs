@@ -6,6 +6,10 @@
 //! one; [`Objective`] composes inter-modal, intra-modal and fused terms from [`ConditionedModality`]s; a [`Temperature`]
 //! is fixed or learned within bounds.
 //!
+//! [`contrast`] is the kernel that nearly every published loss is a composition of, from four sockets: a scorer, candidates, targets
+//! and a divergence. [`methods`] has these losses under their own names, [`METHODS`] lists them for runs and documentation, and a
+//! [`TermConfig`] adds one to an objective.
+//!
 //! ```
 //! use burn::tensor::Tensor;
 //! use rcml_losses::{Denominator, PairTargets, clip_loss, info_nce};
@@ -28,11 +32,13 @@ mod catalogue;
 mod clip;
 mod config;
 pub mod contrast;
+mod extra;
 mod info_nce;
 pub mod methods;
 mod objective;
 mod targets;
 mod temperature;
+mod term_config;
 
 pub use catalogue::{METHODS, MethodInfo, Parameter, Place, Provenance, method};
 pub use clip::clip_loss;
@@ -42,6 +48,7 @@ pub use methods::tree_similarity;
 pub use objective::{ConditionedModality, Objective, Term};
 pub use targets::{AnchorRow, Average, PairTargets, WeightedPairs};
 pub use temperature::Temperature;
+pub use term_config::{Between, Over, TermConfig};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

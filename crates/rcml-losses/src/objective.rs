@@ -3,7 +3,9 @@
 use burn::tensor::Tensor;
 use rcml_kernels::l2_normalize;
 
-use crate::{ObjectiveConfig, PairTargets, info_nce};
+use crate::contrast::{Contest, Evaluation, Logits, MOST_AT_ONCE, Separate, Targets};
+use crate::extra::Batch;
+use crate::{ObjectiveConfig, Over, PairTargets, info_nce};
 
 /// One modality of the batch's items, embedded under each relation of the batch.
 #[derive(Debug, Clone)]
@@ -14,6 +16,8 @@ pub struct ConditionedModality {
     pub anchors: Tensor<3>,
     /// Every item's embedding under each ANCHOR relation, `[U, B, D]`, unit rows.
     pub candidates: Tensor<3>,
+    /// Every item's embedding under each relation as an anchor, `[U, B, D]`: for contrast between relations.
+    pub everyone: Option<Tensor<3>>,
     /// Which of the B items have the modality; empty = all.
     pub present: Vec<bool>,
     /// How much anchors and candidates say in the fused embedding, `[U, A, 1]` and `[U, B, 1]`; `None` = 1 each.
@@ -67,7 +71,28 @@ impl Objective {
             let fused = fuse(modalities, targets);
             terms.extend(self.term("related", &fused, &fused, config.related * config.fused, targets, scale));
         }
+        let batch = Batch { modalities, targets, scale, average: config.average };
+        terms.extend(self.extra(Over::Related).flat_map(|term| batch.related(term)));
         terms
+    }
+
+    /// Whether related pairs are looked at.
+    pub fn uses_related(&self) -> bool {
+        self.config.related > 0.0 || self.extra(Over::Related).next().is_some()
+    }
+
+    /// Whether the modalities of one item are compared.
+    pub fn uses_items(&self) -> bool {
+        self.config.same_item > 0.0 || self.extra(Over::Items).next().is_some()
+    }
+
+    /// Whether [`ConditionedModality::everyone`] is needed.
+    pub fn uses_everyone(&self) -> bool {
+        self.extra(Over::Related).any(|term| term.method == "relation-contrast")
+    }
+
+    fn extra(&self, over: Over) -> impl Iterator<Item = &crate::TermConfig> {
+        self.config.terms.iter().filter(move |term| term.weight > 0.0 && term.compares() == over)
     }
 
     /// Terms between the modalities of one item under the generic relation: `targets` is [`PairTargets::same_item`], possibly
@@ -76,9 +101,12 @@ impl Objective {
         let ordered_pairs = (modalities.len() * modalities.len().saturating_sub(1)).max(1) as f64;
         let weight = self.config.same_item * self.config.inter / ordered_pairs;
         let pairs = modalities.iter().flat_map(|x| modalities.iter().map(move |y| (x, y)));
+        let batch = Batch { modalities, targets, scale, average: self.config.average };
+        let extra = self.extra(Over::Items).flat_map(|term| batch.items(term));
         pairs
             .filter(|(x, y)| x.name != y.name)
             .filter_map(|(x, y)| self.term("same-item", x, y, weight, targets, scale))
+            .chain(extra)
             .collect()
     }
 
@@ -93,6 +121,22 @@ impl Objective {
     ) -> Option<Term> {
         if weight == 0.0 {
             return None;
+        }
+        let [u, a, b] = targets.shape();
+        if u * a * b > MOST_AT_ONCE {
+            // The same without a dense matrix of scores.
+            let contest = Contest {
+                views: vec![x.anchors.clone(), y.candidates.clone()],
+                candidates: targets.candidates(&y.present),
+                positives: targets.positives(self.config.average, &x.present, &y.present),
+            };
+            let divergence = Separate { denominator: self.config.denominator };
+            if contest.positives.row_weights(&contest.candidates, true).iter().all(|weight| *weight == 0.0) {
+                return None;
+            }
+            let logits = Logits::new(scale.clone()).evaluated(Evaluation::Kernel);
+            let value = contest.against(&divergence, &contest.positives, &logits);
+            return Some(Term { name: format!("{kind}/{}>{}", x.name, y.name), weight, value });
         }
         let pairs = targets.weigh(self.config.average, &x.present, &y.present);
         if pairs.positions.is_empty() {
@@ -114,7 +158,7 @@ impl Objective {
 }
 
 /// The unit mean of the modalities that each item has, weighted by their confidence.
-fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> ConditionedModality {
+pub(crate) fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> ConditionedModality {
     let [u, a, b] = targets.shape();
     let has = |m: &ConditionedModality, row: usize| m.present.is_empty() || m.present[row];
     let zero_where_missing = |z: &Tensor<3>, rows: Vec<bool>, shape: [usize; 3]| {
@@ -144,6 +188,7 @@ fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> Conditione
         candidates: candidates.unwrap_or_else(empty),
         present: (0..b).map(|row| modalities.iter().any(|m| has(m, row))).collect(),
         confidence: None,
+        everyone: None,
     }
 }
 
@@ -166,6 +211,7 @@ mod tests {
             candidates: random([u, b, 6]),
             present,
             confidence: None,
+            everyone: Some(random([u, b, 6])),
         }
     }
 
@@ -198,6 +244,7 @@ mod tests {
                 candidates: Tensor::from_floats([[[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]]], &device),
                 present: vec![],
                 confidence: None,
+                everyone: None,
             };
             let scale = Tensor::from_floats([2.0], &device);
             let config = ObjectiveConfig { intra: 1.0, fused: 0.0, ..ObjectiveConfig::default() };

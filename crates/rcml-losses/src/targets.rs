@@ -1,6 +1,9 @@
 //! Which candidates are positives and which are negatives of each anchor.
 
+use rcml_kernels::SparseRows;
 use serde::{Deserialize, Serialize};
+
+use crate::contrast::{Candidates, Positives};
 
 /// What the positives of a batch count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -36,12 +39,16 @@ pub struct PairTargets {
     candidates: usize,
     /// Batch row of each anchor, `[U, A]`; padding points at row 0.
     rows: Vec<u32>,
-    /// (relation, anchor, candidate) of every positive, ascending.
-    positives: Vec<(u32, u32, u32)>,
-    /// `[U, A, B]`, 1 where the candidate is a negative.
-    negatives: Vec<f32>,
+    /// Number of anchors of each relation, without padding.
+    counts: Vec<usize>,
+    /// Positive candidates of each anchor.
+    positives: SparseRows,
+    /// Candidates that take no part in an anchor's row: itself and known relatives, unless they are positives.
+    excluded: SparseRows,
     /// Taken off each candidate's logit, `[B]`; empty = nothing.
     correction: Vec<f32>,
+    /// For what a term draws at random.
+    seed: u64,
 }
 
 /// Targets with a weight for every positive, after modalities that are missing have been taken out.
@@ -64,28 +71,25 @@ impl PairTargets {
     /// Every other row of the batch's `candidates` rows is a negative.
     pub fn new(candidates: usize, relations: &[Vec<AnchorRow<'_>>]) -> Self {
         let anchors = relations.iter().map(Vec::len).max().unwrap_or(0);
-        let mut targets = Self {
+        let places = || relations.iter().flat_map(|list| (0..anchors).map(move |a| list.get(a)));
+        let positives =
+            SparseRows::new(places().map(|anchor| anchor.map_or(vec![], |anchor| anchor.positives.to_vec())));
+        let excluded = SparseRows::new(places().map(|anchor| match anchor {
+            Some(anchor) => anchor.excluded.iter().copied().chain([anchor.row]).collect(),
+            None => vec![],
+        }));
+        let excluded = excluded.filter(|row, column| !positives.contains(row, column));
+        Self {
             relations: relations.len(),
             anchors,
             candidates,
-            rows: vec![0; relations.len() * anchors],
-            positives: Vec::new(),
-            negatives: vec![0.0; relations.len() * anchors * candidates],
+            rows: places().map(|anchor| anchor.map_or(0, |anchor| anchor.row)).collect(),
+            counts: relations.iter().map(Vec::len).collect(),
+            positives,
+            excluded,
             correction: Vec::new(),
-        };
-        for (u, list) in relations.iter().enumerate() {
-            for (a, anchor) in list.iter().enumerate() {
-                targets.rows[u * anchors + a] = anchor.row;
-                let negatives = &mut targets.negatives[(u * anchors + a) * candidates..][..candidates];
-                negatives.fill(1.0);
-                negatives[anchor.row as usize] = 0.0;
-                for other in anchor.positives.iter().chain(anchor.excluded) {
-                    negatives[*other as usize] = 0.0;
-                }
-                targets.positives.extend(anchor.positives.iter().map(|p| (u as u32, a as u32, *p)));
-            }
+            seed: 0,
         }
-        targets
     }
 
     /// Every row's one positive is its own counterpart, everything else is a negative: CLIP.
@@ -117,6 +121,39 @@ impl PairTargets {
         &self.correction
     }
 
+    /// Seeds what terms draw at random (mixtures, permutations, priors): give each step its own number.
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// What terms draw at random from.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// Who competes in each anchor's row; `candidate_has` as in [`weigh`](Self::weigh).
+    pub fn candidates(&self, candidate_has: &[bool]) -> Candidates {
+        Candidates::all(self.shape())
+            .excluding(&self.excluded)
+            .present(candidate_has.to_vec())
+            .with_correction(self.correction.clone())
+    }
+
+    /// The positives of anchors and candidates that have the modality; arguments as in [`weigh`](Self::weigh).
+    pub fn positives(&self, average: Average, anchor_has: &[bool], candidate_has: &[bool]) -> Positives {
+        let has = |list: &[bool], row: u32| list.is_empty() || list[row as usize];
+        let keep = |row: usize, column: u32| has(anchor_has, self.rows[row]) && has(candidate_has, column);
+        Positives::new(self.positives.filter(keep), average)
+    }
+
+    /// For targets of one relation whose anchors are all rows in order: which of some rows take no part in each other's.
+    pub(crate) fn excluded_among(&self, rows: &[u32]) -> SparseRows {
+        let place = |column: &u32| rows.binary_search(column).ok().map(|place| place as u32);
+        SparseRows::new(
+            rows.iter().map(|row| self.excluded.row(*row as usize).iter().filter_map(place).collect::<Vec<_>>()),
+        )
+    }
+
     /// U, A, B.
     pub fn shape(&self) -> [usize; 3] {
         [self.relations, self.anchors, self.candidates]
@@ -129,7 +166,7 @@ impl PairTargets {
 
     /// Whether there is nothing to learn from.
     pub fn is_empty(&self) -> bool {
-        self.positives.is_empty()
+        self.positives.count() == 0
     }
 
     /// Weighs the positives, leaving out anchors and candidates that lack the modality compared: `anchor_has` and
@@ -137,17 +174,19 @@ impl PairTargets {
     pub fn weigh(&self, average: Average, anchor_has: &[bool], candidate_has: &[bool]) -> WeightedPairs {
         let has = |list: &[bool], row: u32| list.is_empty() || list[row as usize];
         let (anchors, candidates) = (self.anchors, self.candidates);
-        let mut negatives = self.negatives.clone();
-        if candidate_has.iter().any(|has| !has) {
-            for row in negatives.chunks_mut(candidates) {
-                row.iter_mut().zip(candidate_has).filter(|(_, has)| !**has).for_each(|(negative, _)| *negative = 0.0);
+        let mut negatives = vec![0.0f32; self.relations * anchors * candidates];
+        for (row, at) in negatives.chunks_mut(candidates.max(1)).enumerate() {
+            if row % anchors < self.counts[row / anchors] {
+                at.fill(1.0);
+                let out = self.positives.row(row).iter().chain(self.excluded.row(row));
+                out.for_each(|column| at[*column as usize] = 0.0);
+                at.iter_mut().zip(candidate_has).filter(|(_, has)| !**has).for_each(|(negative, _)| *negative = 0.0);
             }
         }
         let mut pairs =
             WeightedPairs { shape: self.shape(), positions: vec![], rows: vec![], weights: vec![], negatives };
         let mut per_row = vec![0u32; self.relations * anchors];
-        for &(u, a, candidate) in &self.positives {
-            let row = u as usize * anchors + a as usize;
+        for (row, candidate) in self.positives.iter() {
             let contrast = &pairs.negatives[row * candidates..][..candidates];
             // Without a negative there is nothing to tell the positive from.
             if has(anchor_has, self.rows[row]) && has(candidate_has, candidate) && contrast.contains(&1.0) {

@@ -181,9 +181,9 @@ impl RunData {
             items,
             conditions,
             slots,
-            related: self.related(&batch),
+            related: self.related(&batch).with_seed(self.seed ^ step.rotate_left(32)),
             generic: self.same_item.clone(),
-            same_item: self.same_item(&batch),
+            same_item: self.same_item(&batch).with_seed(self.seed ^ step.rotate_left(32)),
         })
     }
 

@@ -36,6 +36,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 average: Average::Pairs,
                 relation_specific_negatives: false,
                 temperature: TemperatureConfig { learned: false, ..TemperatureConfig::default() },
+                terms: vec![],
             },
             model: ModelConfig {
                 roles: Roles::None,

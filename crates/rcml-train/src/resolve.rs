@@ -28,6 +28,10 @@ impl RunConfig {
             Error::input(format!("preset: expected one of {}, found {name:?}", preset_names().join(", ")))
         })?;
         let mut table = Table::try_from(&base).map_err(|error| Error::input(error.to_string()))?;
+        // Not written where there is none, but a key all the same.
+        if let Some(objective) = table.get_mut("objective").and_then(Value::as_table_mut) {
+            objective.entry("terms").or_insert(Value::Array(vec![]));
+        }
         if let Some((path, overlay)) = overlay {
             check_keys(&table, &overlay, "").map_err(|message| Error::file(path, message))?;
             merge(&mut table, overlay);
@@ -179,6 +183,9 @@ mod tests {
             ("model.conditioner.pool=all", "pool"),
             ("objective.temperature.initial=5", "objective.temperature.initial"),
             ("training", "key=value"),
+            ("objective.terms=[{method=\"siglib\"}]", "did you mean `siglip`"),
+            ("objective.terms=[{method=\"hcl\",parameters={betta=1.0}}]", "did you mean `beta`"),
+            ("objective.terms=[{method=\"tcl\"}]", "momentum"),
             ("optimizer.rates.texts=1", "texts"),
         ] {
             let error = resolve(&[setting]).unwrap_err();

@@ -27,14 +27,19 @@ pub(crate) fn forward(
     let means = encoded.iter().filter_map(|m| Some((m.name.clone(), m.mean.clone()?))).collect();
     let scale = model.temperature.scale();
     let mut terms = Vec::new();
-    let conditions = input.conditions.as_ref().filter(|_| objective.config().related > 0.0);
+    let conditions = input.conditions.as_ref().filter(|_| objective.uses_related());
     if let Some(relations) = conditions.and_then(|(texts, roles)| model.relations(texts, roles, device)) {
-        let modalities: Vec<_> =
-            encoded.iter().map(|m| related(model, config, m, relations.clone(), input, device)).collect();
+        let modalities: Vec<_> = encoded
+            .iter()
+            .map(|m| {
+                let everyone = objective.uses_everyone();
+                related(model, config, m, relations.clone(), input, everyone, device)
+            })
+            .collect();
         terms.extend(objective.related(&modalities, &input.related, &scale));
     }
     let generic = || model.relations(&input.generic, &[rcml_data::Role::Either], device);
-    if objective.config().same_item > 0.0
+    if objective.uses_items()
         && encoded.len() > 1
         && let Some(relation) = generic()
     {
@@ -61,6 +66,7 @@ fn related(
     modality: &EncodedModality,
     relations: Tensor<2>,
     input: &StepInput,
+    everyone: bool,
     device: &Device,
 ) -> ConditionedModality {
     let [u, _, b] = input.related.shape();
@@ -68,23 +74,22 @@ fn related(
     let z = model.conditioner().forward(&modality.tokens, relations).swap_dims(0, 1);
     let d = z.dims()[2];
     let anchors = anchor_rows(&input.related, &input.slots);
+    let under = |slots: Vec<i64>| z.clone().select(0, Tensor::<1, Int>::from_data(TensorData::new(slots, [u]), device));
+    let everyone = everyone.then(|| under(input.slots.iter().map(|(anchor, _)| *anchor as i64).collect()));
     let candidates = match config.side {
         ConditionedSide::Query => {
             model.conditioner().unconditioned(&modality.tokens).unsqueeze_dim::<3>(0).repeat_dim(0, u)
         }
         // One condition per relation: they are in order already.
         ConditionedSide::Both if c == u => z.clone(),
-        ConditionedSide::Both => {
-            let slots: Vec<i64> = input.slots.iter().map(|(_, candidate)| *candidate as i64).collect();
-            z.clone().select(0, Tensor::<1, Int>::from_data(TensorData::new(slots, [u]), device))
-        }
+        ConditionedSide::Both => under(input.slots.iter().map(|(_, candidate)| *candidate as i64).collect()),
     };
     let count = anchors.len();
     let index = Tensor::<1, Int>::from_data(TensorData::new(anchors, [count]), device);
     let anchors = z.reshape([c * b, d]).select(0, index).reshape([u, count / u.max(1), d]);
     let of = |z: &Tensor<3>| model.confidence(config, &modality.name, z);
     let confidence = of(&anchors).zip(of(&candidates));
-    ConditionedModality { confidence, ..conditioned(modality, anchors, candidates) }
+    ConditionedModality { confidence, everyone, ..conditioned(modality, anchors, candidates) }
 }
 
 /// Position of every anchor in the flattened `[C, B]`.
@@ -96,5 +101,5 @@ fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
 
 fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
     let (name, present) = (modality.name.clone(), modality.present.clone());
-    ConditionedModality { name, anchors, candidates, present, confidence: None }
+    ConditionedModality { name, anchors, candidates, everyone: None, present, confidence: None }
 }

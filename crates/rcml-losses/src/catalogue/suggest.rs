@@ -10,7 +10,7 @@ pub(crate) fn nearest(given: &str, known: &[&str]) -> String {
     let wanted = plain(given);
     let mut near: Vec<(usize, &str)> = known.iter().map(|name| (distance(&wanted, &plain(name)), *name)).collect();
     near.sort();
-    near.retain(|(distance, _)| *distance <= (wanted.len() / 3).max(1));
+    near.retain(|(distance, _)| *distance <= wanted.len().div_ceil(3));
     if near.is_empty() {
         return format!("known are {}", known.join(", "));
     }

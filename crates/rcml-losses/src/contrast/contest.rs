@@ -109,6 +109,12 @@ impl Contest {
         let shape @ [u, a, _] = self.candidates.shape();
         let weights = targets.row_weights(&self.candidates, D::NEEDS_NEGATIVE);
         assert_eq!(weights.len(), u * a, "targets are not one set a row");
+        if scorer.is_inner_product()
+            && logits.evaluation.takes_kernel(shape)
+            && let Some(loss) = self.streamed(divergence, targets, &weights, logits)
+        {
+            return loss;
+        }
         let like = self.views[0].clone().without_autodiff();
         let (views, bias) = (self.views.len(), logits.bias.is_some());
         let parameters =

@@ -111,6 +111,21 @@ impl Targets for Distribution {
         left.clone() * (mass / left.sum_dim(2).clamp_min(1e-12))
     }
 
+    fn sparse(&self, candidates: &Candidates) -> Option<(SparseRows, Vec<f64>)> {
+        let [(share, Part::Sparse(sets, weights))] = self.parts.as_slice() else { return None };
+        let rows = sets.filter(|row, column| candidates.takes_part(row, column));
+        let mut kept = Vec::with_capacity(rows.count());
+        for row in 0..sets.rows() {
+            let all = sets.row(row).iter().zip(&weights[sets.start(row)..]);
+            let mass: f64 = all.clone().map(|(_, weight)| weight).sum();
+            let left: Vec<f64> =
+                all.filter(|(c, _)| candidates.takes_part(row, **c)).map(|(_, weight)| *weight).collect();
+            let scale = share * mass / left.iter().sum::<f64>().max(1e-12);
+            kept.extend(left.iter().map(|weight| weight * scale));
+        }
+        Some((rows, kept))
+    }
+
     fn counts(&self, candidates: &Candidates) -> Vec<usize> {
         match &self.support {
             Some(rows) => (0..rows.rows())

@@ -27,6 +27,22 @@ pub trait Divergence {
 
     /// The loss of each row of a block, `[U, C]`.
     fn rows(&self, block: &Block) -> Tensor<2>;
+
+    /// Where it is a weighted sum over positives of -log(e^l / denominator): which denominator. There is a kernel for these.
+    fn denominators(&self) -> Option<Denominators> {
+        None
+    }
+}
+
+/// What stands in the denominator of a positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Denominators {
+    /// All columns of the row.
+    All,
+    /// The positive itself and the row's negatives.
+    OwnAndNegatives,
+    /// The row's negatives.
+    Negatives,
 }
 
 /// A block of rows of every group: everything is `[U, C, M]` but the scale.
@@ -75,6 +91,10 @@ impl Divergence for CrossEntropy {
         let denominator = row_logsumexp(block.logits.clone(), block.included.clone());
         row(mass * denominator - (block.target.clone() * block.logits.clone()).sum_dim(2))
     }
+
+    fn denominators(&self) -> Option<Denominators> {
+        Some(Denominators::All)
+    }
 }
 
 /// Mean over the positives of -log(e^l / denominator), where other positives stand in no denominator.
@@ -96,6 +116,13 @@ impl Divergence for Separate {
         };
         let count = block.target.clone().sum_dim(2).clamp_min(1.0);
         row((loss * block.target.clone()).sum_dim(2) / count)
+    }
+
+    fn denominators(&self) -> Option<Denominators> {
+        Some(match self.denominator {
+            Denominator::Joint => Denominators::OwnAndNegatives,
+            Denominator::Decoupled => Denominators::Negatives,
+        })
     }
 }
 

@@ -12,13 +12,15 @@ pub enum Evaluation {
     Auto,
     /// All at once: N x M numbers, several times over under autodiff.
     Dense,
-    /// Blocks of so many rows. Value and gradient are computed together and the block is forgotten, so that memory is
-    /// O(rows M + N D) whatever the method.
+    /// The kernel, where there is one, which holds no more than tiles of the matrix; else as `Auto`.
+    Kernel,
+    /// Blocks of so many rows: tiles of the kernel where there is one. Elsewhere value and gradient are computed together and the
+    /// block is forgotten, so that memory is O(rows M + N D) whatever the method.
     Rows(usize),
 }
 
 /// Scores that `Auto` holds at once.
-const MOST_AT_ONCE: usize = 1 << 22;
+pub(crate) const MOST_AT_ONCE: usize = 1 << 22;
 /// Scores of a block, where `Auto` takes blocks.
 const BLOCK: usize = 1 << 20;
 
@@ -27,8 +29,17 @@ impl Evaluation {
     pub(crate) fn block(self, [u, a, m]: [usize; 3]) -> usize {
         match self {
             Self::Rows(rows) => rows.max(1),
-            Self::Auto if u * a * m > MOST_AT_ONCE => (BLOCK / (u * m).max(1)).max(1),
-            Self::Auto | Self::Dense => a.max(1),
+            Self::Auto | Self::Kernel if u * a * m > MOST_AT_ONCE => (BLOCK / (u * m).max(1)).max(1),
+            Self::Auto | Self::Kernel | Self::Dense => a.max(1),
+        }
+    }
+
+    /// Whether scores `[U, A, M]` go through the kernel, where there is one.
+    pub(crate) fn takes_kernel(self, [u, a, m]: [usize; 3]) -> bool {
+        match self {
+            Self::Auto => u * a * m > MOST_AT_ONCE,
+            Self::Dense => false,
+            Self::Kernel | Self::Rows(_) => true,
         }
     }
 }

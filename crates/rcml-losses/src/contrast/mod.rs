@@ -12,6 +12,7 @@ mod evaluation;
 mod log_sum;
 mod scorer;
 mod several;
+mod streamed;
 mod targets;
 
 use std::ops::Range;
@@ -22,10 +23,11 @@ pub use candidates::Candidates;
 pub use contest::{Contest, Logits};
 pub use distribution::Distribution;
 pub use divergence::{
-    Block, CrossEntropy, Divergence, HardNegatives, Hinge, HingeOver, Kl, LogSum, ReverseKl, Separate, Sigmoid,
+    Block, CrossEntropy, Denominators, Divergence, HardNegatives, Hinge, HingeOver, Kl, LogSum, ReverseKl, Separate,
+    Sigmoid,
 };
 pub use evaluation::Evaluation;
-pub(crate) use evaluation::by_rows;
+pub(crate) use evaluation::{MOST_AT_ONCE, by_rows};
 pub use log_sum::log_sum_exp;
 pub(crate) use log_sum::log_sum_of;
 pub use scorer::{Bilinear, Cosine, MaxSim, OwnPartner, Scorer};

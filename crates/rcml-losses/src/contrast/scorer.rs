@@ -14,7 +14,7 @@ pub trait Scorer {
     /// Scores of some anchors of every group, `[U, C, M]`.
     fn score(&self, views: &[Tensor<3>], rows: Range<usize>) -> Tensor<3>;
 
-    /// Whether the score is the inner product of `views[0]` and `views[1]`.
+    /// Whether the score is the inner product of `views[0]` and `views[1]`, for which there is a kernel.
     fn is_inner_product(&self) -> bool {
         false
     }

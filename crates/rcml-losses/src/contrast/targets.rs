@@ -21,6 +21,12 @@ pub trait Targets: Clone {
         target * included
     }
 
+    /// The columns that take part with their weights, where these are few. `None` where every column has one.
+    fn sparse(&self, candidates: &Candidates) -> Option<(SparseRows, Vec<f64>)> {
+        let _ = candidates;
+        None
+    }
+
     /// What the rows count.
     fn average(&self) -> Average {
         Average::Anchors
@@ -150,6 +156,12 @@ impl Targets for Positives {
     fn counts(&self, candidates: &Candidates) -> Vec<usize> {
         let taking = |row| self.rows.row(row).iter().filter(|column| candidates.takes_part(row, **column)).count();
         (0..self.rows.rows()).map(taking).collect()
+    }
+
+    fn sparse(&self, candidates: &Candidates) -> Option<(SparseRows, Vec<f64>)> {
+        let rows = self.rows.filter(|row, column| candidates.takes_part(row, column));
+        let shares = rows.iter().map(|(row, _)| 1.0 / rows.row(row).len() as f64).collect();
+        Some((rows, shares))
     }
 
     fn average(&self) -> Average {

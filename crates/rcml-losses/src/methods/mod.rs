@@ -2,7 +2,7 @@
 //!
 //! Each says where its formula comes from: `code` = read in the authors' public code, `paper` = the published formula, `secondary` =
 //! from a third party's account, `our definition` = the source fixes the mechanism but not the formula ("X-style").
-//! [`crate::METHODS`] has them all in one table.
+//! docs/objectives.md has them all in one table.
 
 mod geometry;
 mod mixture;

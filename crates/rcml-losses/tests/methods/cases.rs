@@ -1,12 +1,13 @@
 //! One row a method: how its value on the fixture is computed, and what it is in CLIP's limit.
 
-use burn::tensor::{Int, Tensor, TensorData};
-use rcml_kernels::{SparseRows, l2_normalize};
+use burn::tensor::Tensor;
+use rcml_kernels::l2_normalize;
 use rcml_losses::Denominator;
 use rcml_losses::contrast::{Contest, HingeOver, Logits, log_sum_exp};
 use rcml_losses::methods::*;
 
 use crate::fixture::Inputs;
+use crate::parts::*;
 
 /// A loss of the inputs.
 pub(crate) type Loss = fn(&Inputs) -> Tensor<1>;
@@ -32,119 +33,6 @@ pub(crate) struct Case {
     pub(crate) limit: Limit,
     /// The loss without the parts that hold a moving target constant, where there are such.
     pub(crate) smooth: Option<Loss>,
-}
-
-fn views(i: &Inputs) -> Vec<Tensor<2>> {
-    vec![i.a.clone(), i.b.clone(), i.c.clone()]
-}
-
-fn two(i: &Inputs) -> Vec<Tensor<2>> {
-    vec![i.a.clone(), i.b.clone()]
-}
-
-fn clip(x: &Tensor<2>, y: &Tensor<2>, logits: &Logits) -> Tensor<1> {
-    Contest::own(x.clone(), y.clone()).both_ways(|side| side.cross_entropy(logits))
-}
-
-fn one(logits: &Logits, value: f64) -> Tensor<1> {
-    logits.scale.clone().mul_scalar(0.0) + value
-}
-
-fn doubled(i: &Inputs, labels: &[u32]) -> Tensor<1> {
-    let labels = [i.labels(labels), i.labels(labels)].concat();
-    sup_con(Tensor::cat(two(i), 0), &labels, &i.logits)
-}
-
-/// Rows of B and C in turn: two counterparts an item.
-fn interleaved(i: &Inputs) -> Tensor<2> {
-    let [n, d] = i.b.dims();
-    Tensor::stack::<3>(vec![i.b.clone(), i.c.clone()], 1).reshape([2 * n, d])
-}
-
-fn gated(i: &Inputs, gate: &[f64]) -> Tensor<1> {
-    let d = i.a.dims()[1];
-    let gate: Vec<f64> = (0..d).map(|k| gate[k % gate.len()]).collect();
-    let options = (&i.a.device(), i.a.dtype());
-    let gate = Tensor::<2>::from_data(TensorData::new(gate, [1, d]), options);
-    let of = |x: &Tensor<2>| hydra_gate(x.clone().unsqueeze_dim(0), gate.clone()).squeeze_dim::<2>(0);
-    clip(&of(&i.a), &of(&i.b), &i.logits)
-}
-
-fn related_pairs(i: &Inputs, both_wrong: bool) -> Tensor<1> {
-    let ends = |x: &Tensor<2>, y: &Tensor<2>| Tensor::stack::<3>(vec![x.clone(), y.clone()], 1);
-    let last = if both_wrong { &i.c } else { &i.a };
-    let holds = SparseRows::new(i.labels(&[0, 1, 0]).into_iter().map(Some));
-    relation_contrast(ends(&i.a, &i.b), ends(&i.c, last), &holds, &i.logits)
-}
-
-fn bilinear(i: &Inputs) -> Tensor<1> {
-    let d = i.a.dims()[1];
-    let entry = |r: usize, p: usize, q: usize| match (r, p, q) {
-        (0, p, q) => f64::from(u8::from(p == q)),
-        (_, 0, 1) => 1.0,
-        (_, 1, 0) => -1.0,
-        (_, 2, 3) => 2.0,
-        (_, 3, 2) => -2.0,
-        _ => 0.0,
-    };
-    let weights =
-        (0..2).flat_map(|r| (0..d).flat_map(move |p| (0..d).map(move |q| entry(r, p, q)))).collect::<Vec<_>>();
-    let options = (&i.a.device(), i.a.dtype());
-    let weights = Tensor::<3>::from_data(TensorData::new(weights, [2, d, d]), options);
-    let bias = Tensor::<1>::from_data(TensorData::from([0.1f64, -0.2]), options);
-    bilinear_relation(i.a.clone(), i.b.clone(), weights, bias, &i.labels(&[0, 1, 1]))
-}
-
-fn tcl(i: &Inputs, share: f64, queued: bool) -> Tensor<1> {
-    let mut queue = Queue::new(if queued { i.n() } else { 0 });
-    queue.push(i.frozen[1].clone());
-    let momentum = [i.frozen[1].clone(), i.frozen[2].clone()];
-    tcl_cross(i.a.clone(), momentum, &queue, share, 0.5, &i.logits)
-}
-
-fn locals(i: &Inputs, padding: bool) -> Tensor<1> {
-    let tokens = Tensor::stack::<3>(vec![i.b.clone(), i.c.clone()], 1);
-    let real: Vec<bool> = (0..2 * i.n()).map(|token| !padding || token % 2 == 0).collect();
-    tcl_local(i.a.clone(), tokens, &real, &i.logits)
-}
-
-fn guarded(i: &Inputs, ceiling: f64) -> Tensor<1> {
-    let mut guard = GapGuard::new(ceiling, 2.0, 0.9);
-    let nce = |y: &Tensor<2>| Contest::own(i.a.clone(), y.clone()).cross_entropy(&i.logits);
-    let first = guard.guard(nce(&i.b), i.a.clone(), i.b.clone());
-    first + guard.guard(nce(&i.c), i.a.clone(), i.c.clone())
-}
-
-fn rebuilt(i: &Inputs, gain: f64, weights: [f64; 2]) -> Tensor<1> {
-    let relatedness = i.matrix(&[[0.0, 0.5, 0.0], [0.5, 0.0, 1.0], [0.0, 1.0, 0.0]]);
-    let decoded = [i.frozen[2].clone(), i.frozen[1].clone()];
-    clsr([i.a.clone(), i.b.clone()], decoded, &Softened { relatedness, gain }, weights, &i.logits)
-}
-
-fn separated(i: &Inputs, weight: f64) -> Tensor<1> {
-    let d = i.a.dims()[1];
-    let origin: Vec<f64> = (0..d).map(|k| f64::from(u8::from(k == 0))).collect();
-    let origin = Tensor::<1>::from_data(TensorData::new(origin, [d]), (&i.a.device(), i.a.dtype()));
-    sep_clr([i.a.clone(), i.b.clone()], [i.b.clone(), i.c.clone()], i.c.clone(), origin, weight, &i.logits)
-}
-
-fn first_rows(x: &Tensor<2>) -> Tensor<2> {
-    let n = x.dims()[0];
-    x.clone().select(0, Tensor::<1, Int>::zeros([n], &x.device()))
-}
-
-fn every_pair(i: &Inputs, from: Vec<Tensor<2>>) -> Tensor<1> {
-    let views: Vec<View> = from.into_iter().map(|rows| View { rows, present: vec![] }).collect();
-    pairwise(&views, |x, y| clip(&x, &y, &i.logits)).unwrap()
-}
-
-fn hinge(i: &Inputs, margin: f64, over: HingeOver) -> Tensor<1> {
-    let at = i.logits.at(1.0);
-    i.contest().both_ways(|side| vse(side, &i.own(), margin, over, &at)).mul_scalar(2.0)
-}
-
-fn tangent_free(i: &Inputs, t: f64) -> Tensor<1> {
-    uniformity(i.a.clone(), t, &i.logits)
 }
 
 /// All methods of the catalogue.

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod by_name;
 mod cases;
+mod documentation;
 mod fixture;
 mod oracles;
+mod parts;
+mod streaming;
+mod toys;
 mod universal;
