@@ -190,7 +190,7 @@ mod tests {
         if !cold {
             // Every fifth edge is held out, and every item is known.
             splits.items.fill(Split::Train);
-            let of = |i: usize| if i % 5 == 0 { Split::Test } else { Split::Train };
+            let of = |i: usize| if i.is_multiple_of(5) { Split::Test } else { Split::Train };
             splits.edges = (0..dataset.edges.len()).map(|i| Some(of(i))).collect();
         }
         let mut scorer = KnowledgeGraphScorer::fit(kind, &dataset, &splits, 0);

@@ -160,7 +160,8 @@ fn losses_through_the_kernel_equal_dense_ones() {
             };
             let joint = Separate { denominator: Denominator::Joint };
             let decoupled = Separate { denominator: Denominator::Decoupled };
-            let losses: [(&str, &dyn Fn(&Contest, &Logits) -> Tensor<1>); 3] = [
+            type Loss<'a> = &'a dyn Fn(&Contest, &Logits) -> Tensor<1>;
+            let losses: [(&str, Loss<'_>); 3] = [
                 ("joint", &|contest, logits| contest.against(&joint, &contest.positives, logits)),
                 ("decoupled", &|contest, logits| contest.against(&decoupled, &contest.positives, logits)),
                 ("cross-entropy", &|contest, logits| contest.against(&CrossEntropy, &contest.distribution(), logits)),

@@ -98,7 +98,7 @@ fn opposing_relations_need_conditioning() {
     const ITEMS: usize = 8;
     for (name, device) in rcml_kernels::device::test_devices() {
         let device = device.autodiff();
-        let wanted = |relation: usize, i: usize, j: usize| i != j && ((i + j) % 2 == 0) == (relation == 0);
+        let wanted = |relation: usize, i: usize, j: usize| i != j && (i + j).is_multiple_of(2) == (relation == 0);
         let rows = (0..2 * ITEMS).map(|row| {
             (0..ITEMS as u32).filter(move |j| wanted(row / ITEMS, row % ITEMS, *j as usize)).collect::<Vec<_>>()
         });

@@ -81,9 +81,11 @@ fn an_mlp_learns_which_factor_counts_and_a_line_on_the_vectors_side_by_side_cann
 /// A probe that saw the test edges would know them by heart: with random edges there is nothing else to know.
 #[test]
 fn probes_do_not_see_what_they_are_asked() {
-    let mut dataset = rcml_data::Dataset::default();
-    dataset.items = (0..90).map(|i| Item::new(format!("i{i}")).text("x")).collect();
-    dataset.relations = vec![Relation::new("random", "is linked by a coin")];
+    let mut dataset = rcml_data::Dataset {
+        items: (0..90).map(|i| Item::new(format!("i{i}")).text("x")).collect(),
+        relations: vec![Relation::new("random", "is linked by a coin")],
+        ..rcml_data::Dataset::default()
+    };
     for a in 0..90_u32 {
         for b in 0..90_u32 {
             // Test edges join test items, training edges training items; a multiplicative hash tosses the coin.
