@@ -79,7 +79,7 @@ fn minor(matrix: &[Vec<Tensor<3>>], without: Option<(usize, usize)>, one: &Tenso
 }
 
 /// The elementwise products of all tuples with one row of each view, `[1, N^k, D]` from k views `[1, N, D]`: row
-/// i_1 N^(k-1) + ... + i_k is x_1[i_1] * ... * x_k[i_k]. The inner product with it is the multilinear inner product of Symile.
+/// `i_1 N^(k-1) + ... + i_k` is `x_1[i_1] * ... * x_k[i_k]`. The inner product with it is the multilinear inner product of Symile.
 pub fn tuples(views: &[Tensor<3>]) -> Option<Tensor<3>> {
     let mut views = views.iter().cloned();
     let first = views.next()?;

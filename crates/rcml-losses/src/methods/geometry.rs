@@ -155,7 +155,7 @@ pub fn follow<const D: usize>(old: Tensor<D>, new: Tensor<D>, decay: f64) -> Ten
 /// LLM4GTA-style guard of the gap: contrast is shut off once the running mean similarity of partners reaches a ceiling, and going
 /// beyond it costs the square. Provenance: our definition.
 ///
-/// Written as L = contrast [g < ceiling] + weight max(0, g - ceiling)^2, g = decay * g_before + (1 - decay) * mean <x_i, y_i>. With a
+/// Written as `L = contrast [g < ceiling] + weight max(0, g - ceiling)^2`, g = decay * g_before + (1 - decay) * mean <x_i, y_i>. With a
 /// ceiling of 1 it is plain training.
 #[derive(Debug, Clone)]
 pub struct GapGuard {
