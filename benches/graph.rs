@@ -5,13 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run says so by panicking")]
 
 use std::hint::black_box;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rcml_benches::{Machine, Process, Table};
+use rcml_benches::{Arguments, Process, Report, Table};
 use rcml_data::{Edge, GraphBuilder, Relation, RelationGraph, RelationSampler, SamplerConfig};
 use serde_json::{Value, json};
 
@@ -23,28 +23,22 @@ const BATCH: usize = 512;
 /// Questions asked in turn; many more than fit into the caches with their answers.
 const QUESTIONS: usize = 1 << 20;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1).cloned());
-    let has = |name: &str| arguments.iter().any(|a| a == name);
-    if let (Some(part), Some(edges), Some(path)) = (value("--part"), value("--edges"), value("--path")) {
-        let (edges, path) = (edges.parse().unwrap(), PathBuf::from(path));
+fn main() -> Result<(), String> {
+    let arguments = Arguments::of_this_process();
+    if let (Some(part), Some(path)) = (arguments.value("--part"), arguments.path("--path")) {
+        let edges = arguments.number("--edges", 0)?;
         let numbers = if part == "build" { build(edges, &path) } else { read(&path) };
         println!("RESULT {numbers}");
-        return;
+        return Ok(());
     }
-    let folder = value("--folder").map_or_else(std::env::temp_dir, PathBuf::from);
+    let folder = arguments.path("--folder").unwrap_or_else(std::env::temp_dir);
     let folder = tempfile::Builder::new().prefix("rcml-graph").tempdir_in(folder).unwrap();
-    let full = has("--full") || std::env::var_os("RCML_BENCH_FULL").is_some_and(|value| value != "0");
+    let full = arguments.has("--full") || std::env::var_os("RCML_BENCH_FULL").is_some_and(|value| value != "0");
     let sizes: &[u64] = if full { &[10_000_000, 30_000_000, 100_000_000] } else { &[10_000_000, 30_000_000] };
     let results: Vec<Value> = sizes.iter().map(|&edges| measure(edges, folder.path())).collect();
 
-    let machine = Machine::this();
-    println!("\n{machine}\n\n{}", table(&results));
-    if let Some(path) = value("--json") {
-        let report = json!({"bench": "graph", "machine": machine.to_string(), "results": results});
-        std::fs::write(&path, format!("{report:#}\n")).unwrap_or_else(|error| panic!("{path}: {error}"));
-    }
+    let (setting, table) = (format!("{RELATIONS} relations"), table(&results));
+    Report { bench: "graph", setting, results, table }.publish(&arguments)
 }
 
 /// Builds and reads a graph in processes of their own; gives the numbers of both.

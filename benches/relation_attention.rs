@@ -1,80 +1,92 @@
-//! Relation attention: ours and PyTorch's, in turn, beside what the machine can do.
+//! Relation attention under criterion: every device of this build that the machine has, every implementation.
 //!
-//! `cargo xtask bench attention` runs it. `--peer PYTHON` adds PyTorch, `--compiled` also through torch.compile;
-//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|quick`; `--markdown`, `--json` and
-//! `--png` name files to write.
+//!     cargo bench --workspace --bench relation_attention
+//!     cargo bench --workspace --bench relation_attention -- '1024x50x512 R11 H1/forward'
+//!     cargo bench --workspace --bench relation_attention --features rcml-cli/wgpu -- wgpu
+//!
+//! Ids are `pool N x T x D R H/direction/implementation/device`. What changed since the last run is criterion's own report;
+//! PyTorch in the same run, and how far the machine's limits are, is `cargo xtask bench attention`.
 
 #![allow(missing_docs, unreachable_pub, reason = "a program")]
 
-#[path = "attention/clock.rs"]
-mod clock;
 #[path = "attention/inputs.rs"]
 mod inputs;
-#[path = "attention/limits.rs"]
-mod limits;
-#[path = "attention/measure.rs"]
-mod measure;
-#[path = "attention/peer.rs"]
-mod peer;
-#[path = "attention/plot.rs"]
-mod plot;
-#[path = "attention/report.rs"]
-mod report;
 #[path = "attention/shape.rs"]
 mod shape;
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::time::Duration;
 
-use rcml_kernels::device;
+use burn::tensor::Device;
+use criterion::{BenchmarkId, Criterion, Throughput};
+use inputs::{Inputs, Ours};
+use rcml_attention::Form;
+use rcml_kernels::{Algorithm, device};
+use shape::Shape;
 
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match table(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+fn main() {
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(300))
+        .measurement_time(Duration::from_secs(1))
+        .configure_from_args();
+    let devices = devices();
+    for shape in shape::HEADLINE.into_iter().chain(shape::QUICK) {
+        bench(&mut criterion, "pool", shape, &devices, pooling);
     }
+    for shape in shape::HEADLINE_MODULE.into_iter().chain([shape::QUICK[1]]) {
+        bench(&mut criterion, "module", shape, &devices, |_, _| {
+            vec![("folded", Ours::Module(Form::Folded)), ("projected", Ours::Module(Form::Projected))]
+        });
+    }
+    criterion.final_summary();
 }
 
-fn table(arguments: &[String]) -> Result<(), String> {
-    let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|i| arguments.get(i + 1));
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let path = |name: &str| value(name).map(PathBuf::from);
-    let rounds = match value("--rounds") {
-        Some(rounds) => rounds.parse().map_err(|_| format!("--rounds: expected a number, found {rounds:?}"))?,
-        None => 7,
-    };
-    let device = device::parse(value("--device").map_or("cpu", String::as_str)).map_err(|error| error.to_string())?;
-    let clock = clock::Clock::parse(value("--clock").map_or("wall", String::as_str))?;
-    let (pool, module): (&[_], &[_]) = match value("--shapes").map_or("full", String::as_str) {
-        "full" => (&shape::POOL, &shape::MODULE),
-        "headline" => (&shape::HEADLINE, &shape::HEADLINE_MODULE),
-        "quick" => (&shape::QUICK, &shape::QUICK[..1]),
-        other => return Err(format!("--shapes: expected full, headline or quick, found {other:?}")),
-    };
-    let peer = path("--peer");
-    let outcome = measure::measure(&measure::Plan {
-        pool,
-        module,
-        rounds,
-        device: &device,
-        peer: peer.as_deref(),
-        compiled: has("--compiled"),
-        clock,
-    })?;
-    let table = report::table(&outcome);
-    println!("\n{table}");
-    let texts = [("--markdown", table), ("--json", format!("{:#}\n", report::json(&outcome)))];
-    for (name, text) in texts {
-        if let Some(path) = path(name) {
-            std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+/// The devices that this build knows and this machine has; `cpu` and `auto` are other names for one of them.
+fn devices() -> Vec<(&'static str, Device)> {
+    let one_of_each = device::known().into_iter().filter(|name| !["auto", "cpu", "cuda:N"].contains(name));
+    one_of_each.filter_map(|name| device::parse(name).map(|device| (name, device)).ok()).collect()
+}
+
+/// Our implementations of pooling that this shape and device can run.
+fn pooling(shape: &Shape, device: &str) -> Vec<(&'static str, Ours)> {
+    let mut all = vec![
+        ("fused", Ours::Pool(Algorithm::Auto)),
+        ("composed", Ours::Pool(Algorithm::Composed)),
+        ("burn-attention", Ours::BurnAttention),
+    ];
+    if device == "flex" {
+        all.push(("fused-f16-tokens", Ours::HalfTokens));
+    }
+    // Burn's attention holds one row of logits a query and item.
+    all.retain(|(_, ours)| shape.queries() <= 64 || *ours != Ours::BurnAttention);
+    all
+}
+
+fn bench(
+    criterion: &mut Criterion,
+    part: &str,
+    shape: Shape,
+    devices: &[(&'static str, Device)],
+    implementations: impl Fn(&Shape, &str) -> Vec<(&'static str, Ours)>,
+) {
+    for backward in [false, true] {
+        let Shape { n, t, d, r, h } = shape;
+        let direction = if backward { "both" } else { "forward" };
+        let mut group = criterion.benchmark_group(format!("{part} {n}x{t}x{d} R{r} H{h}/{direction}"));
+        group.throughput(Throughput::Elements(n as u64));
+        for (name, device) in devices {
+            // Made at the first run: a filter that leaves this group out shall not wait for its tensors.
+            let inputs = std::cell::OnceCell::new();
+            for (implementation, ours) in implementations(&shape, name) {
+                if backward && ours == Ours::HalfTokens {
+                    continue;
+                }
+                group.bench_function(BenchmarkId::new(implementation, name), |bencher| {
+                    let inputs = inputs.get_or_init(|| Inputs::new(shape, device));
+                    bencher.iter(|| inputs.run(ours, backward));
+                });
+            }
         }
+        group.finish();
     }
-    if let Some(path) = path("--png") {
-        plot::roofline(&outcome, &path)?;
-    }
-    Ok(())
 }

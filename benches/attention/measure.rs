@@ -4,12 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rcml_attention::Form;
+use rcml_benches::{Clock, Limits, Probe, median};
 use rcml_kernels::Algorithm;
 
-use crate::clock::Clock;
 use crate::inputs::{Inputs, Ours};
-use crate::limits::{Limits, Probe, median};
-use crate::peer::Peer;
+use crate::peer::Torch;
 use crate::shape::Shape;
 
 /// Median seconds of one implementation at one shape.
@@ -61,7 +60,7 @@ struct Candidate {
 
 pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
     let threads = rayon::current_num_threads();
-    let mut peer = plan.peer.map(|python| Peer::start(python, threads, plan.clock)).transpose()?;
+    let mut peer = plan.peer.map(|python| Torch::start(python, threads, plan.clock)).transpose()?;
     let mut probe = Probe::new();
     let mut rows = vec![];
     for (part, shapes) in [("pool", plan.pool), ("module", plan.module)] {
@@ -142,7 +141,7 @@ fn rounds(
     candidates: &[Candidate],
     inputs: &Inputs,
     backward: bool,
-    mut peer: Option<&mut Peer>,
+    mut peer: Option<&mut Torch>,
     probe: &mut Probe,
 ) -> Vec<Vec<f64>> {
     let mut seconds = vec![vec![]; candidates.len()];

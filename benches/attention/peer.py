@@ -30,14 +30,16 @@ def folded_einsum(x, u):
     return torch.einsum("nqt,ntd->nqd", a, x)
 
 
-class Textbook(torch.nn.Module):
-    """Keys and values of every token projected once per item, all relations as queries."""
-
+class Projections(torch.nn.Module):
     def __init__(self, d, h):
         super().__init__()
         self.h = h
         for name in "qkvo":
             setattr(self, name, torch.nn.Linear(d, d, bias=False))
+
+
+class Textbook(Projections):
+    """Keys and values of every token projected once per item, all relations as queries."""
 
     def forward(self, x, relations):
         n, t, d = x.shape
@@ -59,14 +61,8 @@ class Multihead(torch.nn.Module):
         return self.attention(relations.expand(x.shape[0], -1, -1), x, x, need_weights=False)[0]
 
 
-class Folded(torch.nn.Module):
+class Folded(Projections):
     """The whole module with the key projection folded into the query and values projected after pooling."""
-
-    def __init__(self, d, h):
-        super().__init__()
-        self.h = h
-        for name in "qkvo":
-            setattr(self, name, torch.nn.Linear(d, d, bias=False))
 
     def forward(self, x, relations):
         n, t, d = x.shape

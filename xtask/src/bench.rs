@@ -13,7 +13,11 @@ use crate::program::feature_args;
 #[command(after_help = "Examples:
   cargo xtask bench attention
   cargo xtask bench attention --peer torch
-  cargo xtask bench graph --full")]
+  cargo xtask bench graph --full
+  cargo xtask bench images --peer torchvision
+  cargo xtask bench objectives --peer torch
+
+Under criterion, without a peer:  cargo bench --workspace --bench relation_attention")]
 pub(crate) struct BenchArgs {
     #[command(subcommand)]
     subject: Subject,
@@ -31,6 +35,51 @@ Writes attention.md, attention.json and attention.png (a roofline) into --out.")
     /// The graph file at scale: build, open, look up, sample
     #[command(after_help = "Example: cargo xtask bench graph --full")]
     Graph(GraphArgs),
+    /// JPEG files to the pixels that CLIP reads
+    #[command(after_help = "Examples:
+  cargo xtask bench images --peer torchvision           # generated pictures of three sizes
+  cargo xtask bench images --peer torchvision --folder my-catalogue/images")]
+    Images(ImagesArgs),
+    /// InfoNCE of B anchors against B candidates: time and peak memory of the streaming kernel and of dense forms
+    #[command(after_help = "Example: cargo xtask bench objectives --peer torch --rows 1024,4096")]
+    Objectives(ObjectivesArgs),
+}
+
+#[derive(Args)]
+struct ObjectivesArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PeerName>,
+    /// Values of B, with commas [default: 1024 to 32768]
+    #[arg(long, value_name = "B,B,...")]
+    rows: Option<String>,
+    /// Runs in each of two processes of each side, of which the median is shown
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
+}
+
+#[derive(Args)]
+struct ImagesArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PictureLibrary>,
+    /// Folder of JPEG files, in place of generated ones
+    #[arg(long, value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// Runs of each side, of which the median is shown
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PictureLibrary {
+    Torchvision,
 }
 
 #[derive(Args)]
@@ -87,7 +136,40 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.subject {
         Subject::Attention(args) => attention(args),
         Subject::Graph(args) => graph(args),
+        Subject::Images(args) => images(args),
+        Subject::Objectives(args) => objectives(args),
     }
+}
+
+fn objectives(args: &ObjectivesArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = cargo(["bench", "--workspace", "--bench", "objectives", "--"]);
+    bench.arg("--json").arg(out.join("objectives.json")).arg("--markdown").arg(out.join("objectives.md"));
+    bench.args(["--rounds", &args.rounds.to_string()]);
+    if let Some(rows) = &args.rows {
+        bench.args(["--rows", rows]);
+    }
+    if let Some(PeerName::Torch) = args.peer {
+        bench.arg("--peer").arg(peer::torch()?);
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+fn images(args: &ImagesArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = cargo(["bench", "--workspace", "--bench", "images", "--"]);
+    bench.arg("--json").arg(out.join("images.json")).args(["--rounds", &args.rounds.to_string()]);
+    if let Some(folder) = &args.folder {
+        bench.arg("--folder").arg(std::path::absolute(folder).map_err(|error| Failure::file(folder, error))?);
+    }
+    if let Some(PictureLibrary::Torchvision) = args.peer {
+        bench.arg("--peer").arg(peer::torchvision()?);
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
 }
 
 fn graph(args: &GraphArgs) -> Result<()> {
@@ -109,7 +191,7 @@ fn attention(args: &AttentionArgs) -> Result<()> {
     let backend = args.device.split(':').next().unwrap_or_default();
     let features: Vec<String> =
         ["ndarray", "wgpu", "cuda"].into_iter().filter(|feature| *feature == backend).map(String::from).collect();
-    let mut bench = cargo(["bench", "--workspace", "--bench", "relation_attention"]);
+    let mut bench = cargo(["bench", "--workspace", "--bench", "attention_peers"]);
     bench.args(feature_args(&features)).args(["--", "--device", &args.device]);
     let shapes = args.shapes.to_possible_value();
     bench.args([

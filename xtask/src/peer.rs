@@ -23,19 +23,29 @@ const TORCH: [&str; 10] = [
 
 /// The Python of an environment with PyTorch, made in the target folder if it is not there.
 pub(crate) fn torch() -> Result<PathBuf> {
+    environment("torch", &[])
+}
+
+/// The same with torchvision and Pillow.
+pub(crate) fn torchvision() -> Result<PathBuf> {
+    environment("torchvision", &["torchvision", "pillow"])
+}
+
+/// The environment that has PyTorch, with more packages where they are missing.
+fn environment(module: &str, more: &[&str]) -> Result<PathBuf> {
     let folder = target_folder()?.join("peer-torch");
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
-    if imports(&python, "torch") {
+    if imports(&python, module) {
         return Ok(python);
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "setuptools"]);
-    run_command(install.args(TORCH))?;
-    if imports(&python, "torch") {
+    run_command(install.args(TORCH).args(more))?;
+    if imports(&python, module) {
         Ok(python)
     } else {
-        Err(Failure::file(&python, "torch was installed and cannot be imported"))
+        Err(Failure::file(&python, format!("{module} was installed and cannot be imported")))
     }
 }
 

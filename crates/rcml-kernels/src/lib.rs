@@ -26,6 +26,8 @@ pub mod device;
 mod fused;
 mod lanes;
 mod logsumexp;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod normalize;
 mod pair_list;
 mod relation_pool;

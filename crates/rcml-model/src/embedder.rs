@@ -267,22 +267,9 @@ impl Embedder {
         Ok(extended)
     }
 
-    /// The device's own check that all work so far went well.
-    ///
-    /// # Errors
-    /// The device's.
-    pub fn sync(&self) -> Result<()> {
-        self.device.sync().map_err(Error::device)
-    }
-
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device
-    }
-
-    /// Number of trained values.
-    pub fn parameters(&self) -> usize {
-        self.model.num_params()
     }
 }
 

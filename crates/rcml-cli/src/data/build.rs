@@ -1,6 +1,7 @@
 //! `rcml data build`.
 
 mod amazon;
+mod counting;
 mod goodreads;
 mod interactions;
 mod relating;

@@ -127,7 +127,7 @@ pub(super) fn map(path: &Path) -> Result<Arc<Mmap>> {
     // documentation of `open` asks for it. Our own writer only ever renames whole files into place, which leaves the
     // mapped one as it was. The bytes are only read as integers and floats, of which every pattern is valid, and every
     // access is checked against the length of the map, so the contents cannot break anything, whatever they are.
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "a memory map is only as constant as the file under it")]
     let map = unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, e))?;
     Ok(Arc::new(map))
 }

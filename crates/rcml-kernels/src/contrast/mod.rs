@@ -9,6 +9,8 @@ mod autodiff;
 mod composed;
 mod flex;
 mod native;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod plan;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
@@ -43,9 +45,6 @@ pub trait ContrastBackend: Backend {
         composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad)
     }
 }
-
-#[cfg(feature = "ndarray")]
-impl ContrastBackend for burn::backend::NdArray {}
 
 #[cfg(feature = "cube")]
 impl ContrastBackend for burn_cubecl::CubeBackend {}

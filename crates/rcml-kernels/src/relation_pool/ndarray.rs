@@ -1,32 +1,12 @@
 //! Burn's legacy CPU backend `ndarray`: the same kernels, on copies of the tensors' values.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
-use burn::backend::ops::FloatTensorOps;
-use burn::backend::{NdArray, tensor::FloatTensor};
-use burn::tensor::TensorData;
+use burn::backend::NdArray;
 
 use super::native::Inputs;
 use super::{PoolBackend, composed};
 use crate::PairList;
 use crate::cpu::{Algorithm, Needs, TokenView};
-
-type Values = FloatTensor<NdArray>;
-
-/// A tensor's values: on a CPU the future is ready at once.
-fn read(tensor: &Values) -> Option<TensorData> {
-    let future = pin!(NdArray::float_into_data(tensor.clone()));
-    match future.poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(data)) => Some(data),
-        _ => None,
-    }
-}
-
-fn tensor((values, shape): (Vec<f32>, Vec<usize>)) -> Values {
-    NdArray::float_from_data(TensorData::new(values, shape), &burn::backend::NdArrayDevice::Cpu)
-}
+use crate::ndarray::{Values, read, tensor};
 
 /// Runs `f` on the inputs' values, or gives nothing for types that the kernels do not take.
 fn with_inputs<T>(

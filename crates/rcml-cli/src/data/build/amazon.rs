@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use rcml_data::build::{AmazonImages, AmazonOptions, AmazonRelease, build_amazon, paper_protocol};
 
-use super::interactions::date;
+use super::counting::CountingArguments;
 use super::relating::RelatingArguments;
 use super::{Built, Target};
 use crate::failure::Result;
@@ -40,18 +40,8 @@ pub(crate) struct AmazonArguments {
     /// A published set-up; single settings below still count
     #[arg(long, value_enum)]
     protocol: Option<Protocol>,
-    /// Reviews with a lower rating do not count
-    #[arg(long, value_name = "R")]
-    min_rating: Option<f64>,
-    /// Reviews before this date do not count
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    since: Option<i64>,
-    /// Reviews from this date on do not count
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    until: Option<i64>,
-    /// Skip and count lines that cannot be read, instead of stopping
-    #[arg(long)]
-    skip_bad_rows: bool,
+    #[command(flatten)]
+    counting: CountingArguments,
     #[command(flatten)]
     relating: RelatingArguments,
 }
@@ -87,8 +77,8 @@ pub(crate) fn run(arguments: &AmazonArguments) -> Result<()> {
         None if arguments.download_images => AmazonImages::Download,
         None => AmazonImages::None,
     };
-    (options.min_rating, options.since, options.until) = (arguments.min_rating, arguments.since, arguments.until);
-    options.skip_bad = arguments.skip_bad_rows;
+    let CountingArguments { min_rating, since, until, skip_bad_rows } = arguments.counting;
+    (options.min_rating, options.since, options.until, options.skip_bad) = (min_rating, since, until, skip_bad_rows);
     if let Some(Protocol::RcmlPaper) = arguments.protocol {
         if options.images == AmazonImages::None {
             note(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use rcml_data::build::{CatalogueOptions, CategoryKind, InteractionOptions, LogOptions, build_interactions};
 
+use super::counting::CountingArguments;
 use super::relating::RelatingArguments;
 use super::{Built, Target};
 use crate::failure::Result;
@@ -40,18 +41,8 @@ pub(crate) struct InteractionArguments {
     /// Level of the path that users are grouped by, from 0 (default: the first one with enough categories)
     #[arg(long, value_name = "L")]
     category_level: Option<usize>,
-    /// Rows with a lower rating, or none, do not count
-    #[arg(long, value_name = "R")]
-    min_rating: Option<f64>,
-    /// Rows before this date do not count
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    since: Option<i64>,
-    /// Rows from this date on do not count
-    #[arg(long, value_name = "DATE", value_parser = date)]
-    until: Option<i64>,
-    /// Skip and count rows that cannot be read, instead of stopping
-    #[arg(long)]
-    skip_bad_rows: bool,
+    #[command(flatten)]
+    counting: CountingArguments,
     #[command(flatten)]
     relating: RelatingArguments,
 }
@@ -91,15 +82,10 @@ struct Columns {
     timestamp_column: String,
 }
 
-/// A date in seconds since 1970.
-pub(crate) fn date(text: &str) -> Result<i64, String> {
-    let expected = || format!("{text:?} is no date: expected YYYY-MM-DD, or seconds since 1970");
-    rcml_data::build::read_moment(text).ok_or_else(expected)
-}
-
 pub(crate) fn run(arguments: &InteractionArguments) -> Result<()> {
     let Columns { id_column, text_column, image_column, categories_column, category_separator, attributes, .. } =
         &arguments.columns;
+    let CountingArguments { min_rating, since, until, skip_bad_rows } = arguments.counting;
     let separator = category_separator.clone().unwrap_or_else(|| if arguments.set { "|" } else { ">" }.into());
     let catalogue = CatalogueOptions {
         files: arguments.items.clone(),
@@ -110,7 +96,7 @@ pub(crate) fn run(arguments: &InteractionArguments) -> Result<()> {
         categories: categories_column.clone(),
         separator: Some(separator),
         attributes: attributes.clone(),
-        skip_bad: arguments.skip_bad_rows,
+        skip_bad: skip_bad_rows,
     };
     let Columns { user_column, item_column, rating_column, timestamp_column, .. } = &arguments.columns;
     let log = LogOptions {
@@ -120,10 +106,10 @@ pub(crate) fn run(arguments: &InteractionArguments) -> Result<()> {
         rating: rating_column.clone(),
         timestamp: timestamp_column.clone(),
         flag: None,
-        min_rating: arguments.min_rating,
-        since: arguments.since,
-        until: arguments.until,
-        skip_bad: arguments.skip_bad_rows,
+        min_rating,
+        since,
+        until,
+        skip_bad: skip_bad_rows,
     };
     let level = arguments.category_level;
     let categories = if arguments.set { CategoryKind::Set } else { CategoryKind::Path { level } };

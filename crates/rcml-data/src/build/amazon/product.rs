@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
+use super::price;
 use crate::build::markup::plain;
 
 /// Kind of a link ("also-bought") -> ids that it leads to.
@@ -20,6 +22,26 @@ pub(super) struct Product {
     /// Address of the main picture, as large as there is.
     pub(super) picture: Option<String>,
     pub(super) links: Links,
+}
+
+/// The attributes that both releases give a product: where it stands and what it costs.
+pub(super) fn attributes(
+    fields: &Map<String, Value>,
+    main: Option<String>,
+    categories: &[String],
+) -> Map<String, Value> {
+    let mut attributes = Map::new();
+    add(&mut attributes, "main_category", main);
+    add(&mut attributes, "categories", (!categories.is_empty()).then_some(categories));
+    add(&mut attributes, "price", fields.get("price").and_then(price::read));
+    attributes
+}
+
+/// Sets an attribute, where there is a value.
+pub(super) fn add(attributes: &mut Map<String, Value>, name: &str, value: Option<impl Serialize>) {
+    if let Some(value) = value {
+        attributes.insert(name.into(), json!(value));
+    }
 }
 
 /// The fields of a line.

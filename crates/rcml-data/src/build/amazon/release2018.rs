@@ -1,9 +1,9 @@
 //! Products of the release of 2018.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::product::{Links, Product, address, fields, id, ids, text, texts};
-use super::{picture, price};
+use super::picture;
+use super::product::{self, Links, Product, add, address, fields, id, ids, text, texts};
 use crate::build::markup::plain;
 
 /// Titles of products whose page was not understood hold its script.
@@ -43,18 +43,10 @@ pub(super) fn product(line: &[u8]) -> Result<Product, String> {
 }
 
 fn attributes(fields: &Map<String, Value>, main: Option<String>, categories: &[String]) -> Map<String, Value> {
-    let mut attributes = Map::new();
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            attributes.insert(name.into(), value);
-        }
-    };
-    add("main_category", main.map(Value::from));
-    add("categories", (!categories.is_empty()).then(|| json!(categories)));
+    let mut attributes = product::attributes(fields, main, categories);
     let brand = text(fields, "brand").map(|brand| brand.strip_prefix("by ").map_or(brand.clone(), String::from));
-    add("brand", brand.map(Value::from));
-    add("price", fields.get("price").and_then(price::read).map(|price| json!(price)));
-    add("sales_rank", fields.get("rank").and_then(rank).map(|rank| json!(rank)));
+    add(&mut attributes, "brand", brand);
+    add(&mut attributes, "sales_rank", fields.get("rank").and_then(rank));
     attributes
 }
 

@@ -1,9 +1,9 @@
 //! Products of the release of 2023.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use super::product::{Links, Product, address, fields, id, ids, text, texts};
-use super::{picture, price};
+use super::picture;
+use super::product::{self, Links, Product, add, address, fields, id, ids, text, texts};
 use crate::build::markup::plain;
 
 /// Details that become attributes, where a product has them.
@@ -38,18 +38,10 @@ pub(super) fn product(line: &[u8]) -> Result<Product, String> {
 }
 
 fn attributes(fields: &Map<String, Value>, main: Option<String>, categories: &[String]) -> Map<String, Value> {
-    let mut attributes = Map::new();
-    let mut add = |name: &str, value: Option<Value>| {
-        if let Some(value) = value {
-            attributes.insert(name.into(), value);
-        }
-    };
-    add("main_category", main.map(Value::from));
-    add("categories", (!categories.is_empty()).then(|| json!(categories)));
-    add("store", text(fields, "store").map(Value::from));
-    add("price", fields.get("price").and_then(price::read).map(|price| json!(price)));
+    let mut attributes = product::attributes(fields, main, categories);
+    add(&mut attributes, "store", text(fields, "store"));
     for name in ["average_rating", "rating_number"] {
-        add(name, fields.get(name).filter(|value| value.is_number()).cloned());
+        add(&mut attributes, name, fields.get(name).filter(|value| value.is_number()));
     }
     // `details` is an object, in some copies the text of one.
     let details = match fields.get("details") {
@@ -58,7 +50,7 @@ fn attributes(fields: &Map<String, Value>, main: Option<String>, categories: &[S
         _ => Map::new(),
     };
     for (name, attribute) in DETAILS {
-        add(attribute, details.get(name).and_then(Value::as_str).and_then(plain).map(Value::from));
+        add(&mut attributes, attribute, details.get(name).and_then(Value::as_str).and_then(plain));
     }
     attributes
 }

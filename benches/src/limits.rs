@@ -3,7 +3,7 @@
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
-use crate::clock::Clock;
+use crate::Clock;
 
 /// Bytes a second and floating-point operations a second.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +19,8 @@ pub struct Limits {
 const VALUES: usize = 1 << 25;
 const SIDE: usize = 1024;
 
-/// Buffers to measure with, again and again between other measurements.
+/// Buffers to measure limits with, again and again between other measurements.
+#[derive(Debug)]
 pub struct Probe {
     source: Vec<f32>,
     target: Vec<f32>,
@@ -27,6 +28,8 @@ pub struct Probe {
 }
 
 impl Probe {
+    /// Before the first round.
+    #[allow(clippy::new_without_default, reason = "256 MiB are no default")]
     pub fn new() -> Self {
         Self { source: vec![1.0; VALUES], target: vec![2.0; VALUES], runs: vec![] }
     }

@@ -12,6 +12,10 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// By its name.
+    ///
+    /// # Errors
+    /// What was expected.
     pub fn parse(name: &str) -> Result<Self, String> {
         match name {
             "wall" => Ok(Self::Wall),
@@ -20,6 +24,7 @@ impl Clock {
         }
     }
 
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Wall => "wall",

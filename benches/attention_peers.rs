@@ -1,0 +1,52 @@
+//! Relation attention: ours and PyTorch's, in turn, beside what the machine can do. (Under criterion, device beside device:
+//! `relation_attention`.)
+//!
+//! `cargo xtask bench attention` runs it. `--peer PYTHON` adds PyTorch, `--compiled` also through torch.compile;
+//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|quick`; `--markdown`, `--json` and
+//! `--png` name files to write.
+
+#![allow(missing_docs, unreachable_pub, reason = "a program")]
+
+#[path = "attention/inputs.rs"]
+mod inputs;
+#[path = "attention/measure.rs"]
+mod measure;
+#[path = "attention/peer.rs"]
+mod peer;
+#[path = "attention/plot.rs"]
+mod plot;
+#[path = "attention/report.rs"]
+mod report;
+#[path = "attention/shape.rs"]
+mod shape;
+
+use rcml_benches::{Arguments, Clock};
+use rcml_kernels::device;
+
+fn main() -> Result<(), String> {
+    let arguments = Arguments::of_this_process();
+    let rounds = arguments.number("--rounds", 7)?;
+    let device = device::parse(arguments.value("--device").unwrap_or("cpu")).map_err(|error| error.to_string())?;
+    let clock = Clock::parse(arguments.value("--clock").unwrap_or("wall"))?;
+    let (pool, module): (&[_], &[_]) = match arguments.value("--shapes").unwrap_or("full") {
+        "full" => (&shape::POOL, &shape::MODULE),
+        "headline" => (&shape::HEADLINE, &shape::HEADLINE_MODULE),
+        "quick" => (&shape::QUICK, &shape::QUICK[..1]),
+        other => return Err(format!("--shapes: expected full, headline or quick, found {other:?}")),
+    };
+    let peer = arguments.path("--peer");
+    let outcome = measure::measure(&measure::Plan {
+        pool,
+        module,
+        rounds,
+        device: &device,
+        peer: peer.as_deref(),
+        compiled: arguments.has("--compiled"),
+        clock,
+    })?;
+    let table = report::table(&outcome);
+    println!("\n{table}");
+    arguments.write("--markdown", &table)?;
+    arguments.write("--json", &format!("{:#}", report::json(&outcome)))?;
+    arguments.path("--png").map_or(Ok(()), |path| plot::roofline(&outcome, &path))
+}
