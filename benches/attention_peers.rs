@@ -7,6 +7,8 @@
 
 #![allow(missing_docs, unreachable_pub, reason = "a program")]
 
+#[path = "attention/cost.rs"]
+mod cost;
 #[path = "attention/inputs.rs"]
 mod inputs;
 #[path = "attention/measure.rs"]

@@ -84,13 +84,14 @@ pub struct ResultTable {
 }
 
 impl ResultTable {
-    /// Methods in the order of their first report; reports of one method are its seeds. Columns that no report has are
-    /// left out.
+    /// Methods in the order of their first report; reports of one method are its seeds. Columns that no report has, and methods
+    /// that have none of the columns, are left out.
     pub fn new(title: impl Into<String>, reports: &[EvalReport], columns: &[Column]) -> Self {
         let columns: Vec<&Column> = columns.iter().filter(|c| reports.iter().any(|r| c.find(r).is_some())).collect();
         let mut methods: Vec<&str> = Vec::new();
         for report in reports {
-            if !methods.contains(&report.method.as_str()) {
+            let has_any = columns.iter().any(|column| column.find(report).is_some());
+            if has_any && !methods.contains(&report.method.as_str()) {
                 methods.push(&report.method);
             }
         }
@@ -272,6 +273,16 @@ mod tests {
         assert_eq!(lines[0], "Results");
         assert!(lines[5].starts_with("ours") && lines[5].ends_with("5.5 ± 0.7"), "{text}");
         assert_eq!(lines[5].chars().count(), lines[4].chars().count(), "{text}");
+    }
+
+    #[test]
+    fn methods_without_any_of_the_columns_are_left_out() {
+        let mut other = report("other", 0, 0.5);
+        other.results.iter_mut().for_each(|row| row.task = "type".into());
+        let columns = [Column::retrieval("MRR", "full", "seen", "AVG", "mrr")];
+        let table = ResultTable::new("", &[report("ours", 0, 0.5), other], &columns);
+        let first: Vec<&str> = table.rows.iter().map(|row| row[0].as_str()).collect();
+        assert_eq!(first, ["ours", "(chance level)", "(queries)"]);
     }
 
     #[test]

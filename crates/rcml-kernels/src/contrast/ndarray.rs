@@ -18,13 +18,7 @@ fn with_problem<T>([x, y, scale]: [&Values; 3], plan: &ContrastPlan, f: impl FnO
 }
 
 impl ContrastBackend for NdArray {
-    fn contrast_forward(
-        x: Values,
-        y: Values,
-        scale: Values,
-        plan: ContrastPlan,
-        wants_mean: bool,
-    ) -> (Values, Values) {
+    fn contrast_forward(x: Values, y: Values, scale: Values, plan: ContrastPlan, wants_mean: bool) -> (Values, Values) {
         let ([u, a, _], run) = (plan.shape, |problem: Problem<'_>| (problem.forward(wants_mean), problem.width));
         match with_problem([&x, &y, &scale], &plan, run) {
             Some(((lse, mean), width)) => {

@@ -65,6 +65,8 @@ fn rank(value: &Value) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
