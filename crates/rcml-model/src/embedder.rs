@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_attention::{Modulate, Pool};
 use rcml_data::{Dataset, ImageConfig, Role};

@@ -20,8 +20,6 @@ pub(crate) enum ErrorKind {
     File { path: PathBuf, message: String },
     #[error("{0}")]
     Input(String),
-    #[error("the device failed: {0}")]
-    Device(String),
 }
 
 impl<E: Into<ErrorKind>> From<E> for Error {
@@ -40,15 +38,10 @@ impl Error {
         ErrorKind::File { path: path.to_path_buf(), message: message.to_string() }.into()
     }
 
-    pub(crate) fn device(error: impl ToString) -> Self {
-        ErrorKind::Device(error.to_string()).into()
-    }
-
     /// Whether the user's input is at fault, rather than the machine.
     pub fn is_input(&self) -> bool {
         match &*self.0 {
             ErrorKind::Data(error) => error.is_input(),
-            ErrorKind::Device(_) => false,
             ErrorKind::Encoders(_) | ErrorKind::File { .. } | ErrorKind::Input(_) => true,
         }
     }

@@ -122,6 +122,36 @@ fn one_seed_gives_the_same_bytes_and_another_does_not() {
     assert!(weights(&first) != weights(&third));
 }
 
+/// Neither in the weights nor in the choice of the step that is kept: the same run on data whose test split says something else
+/// gives the same bytes. On data whose validation split does, it does not.
+#[test]
+fn nothing_of_the_test_split_reaches_training() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let trained_on = |name: &str, change: Option<Split>| {
+        let mut things = things();
+        let changed = |item: &Item| item.split == change;
+        let others: Vec<bool> = things.items.iter().map(|item| change.is_some() && changed(item)).collect();
+        // Their texts say nothing true any more, and half of what related them is gone.
+        for (i, item) in things.items.iter_mut().enumerate().filter(|(i, _)| others[*i]) {
+            item.text = Some(["a white fork", "a blue bag"][i / 10 % 2].into());
+        }
+        let mut number = 0;
+        things.edges.retain(|edge| {
+            let within = others[edge.source as usize] && others[edge.target as usize];
+            number += u32::from(within);
+            !within || number % 2 == 0
+        });
+        let [data, out] = ["data", "run"].map(|part| folder.path().join(format!("{name}-{part}")));
+        things.write(&data).unwrap();
+        let outcome = run(&data, &out, config("rcml", &["training.validate_every=1"])).unwrap();
+        (weights(&out), log(&out), outcome.best_step)
+    };
+    let plain = trained_on("plain", None);
+    assert!(plain == trained_on("test", Some(Split::Test)));
+    assert!(plain.1 != trained_on("validation", Some(Split::Validation)).1, "the change is one that would be seen");
+}
+
 #[test]
 fn an_interrupted_run_ends_like_one_that_was_not() {
     let _turn = turn();
