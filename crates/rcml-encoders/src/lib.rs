@@ -29,6 +29,7 @@ mod vocabulary;
 pub use error::{Error, Result};
 pub use features::{FeatureConfig, FeatureProjector};
 pub use rcml_kernels::Tokens;
+pub use stem::StemNorm;
 pub use text::{TextConfig, TextTransformer};
 pub use tokenizer::{TextTokenizer, TokenIds, TokenizerConfig};
 pub use transformer::{Transformer, TransformerConfig};

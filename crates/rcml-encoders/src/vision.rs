@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
 
-use crate::stem::ConvStem;
+use crate::stem::{ConvStem, StemNorm};
 use crate::transformer::linear;
 use crate::{Transformer, TransformerConfig};
 
@@ -34,6 +34,8 @@ pub struct VisionConfig {
     pub stem: Stem,
     /// Channels of the convolutional stem at its finest, at least: more of them tell finer patterns apart, at a price.
     pub stem_channels: usize,
+    /// What keeps the convolutional stem's activations in bounds.
+    pub stem_norm: StemNorm,
     /// The trunk.
     pub transformer: TransformerConfig,
 }
@@ -41,7 +43,14 @@ pub struct VisionConfig {
 impl Default for VisionConfig {
     fn default() -> Self {
         let transformer = TransformerConfig::default();
-        Self { size: 64, patch: 16, stem: Stem::default(), stem_channels: 16, transformer }
+        Self {
+            size: 64,
+            patch: 16,
+            stem: Stem::default(),
+            stem_channels: 16,
+            stem_norm: StemNorm::default(),
+            transformer,
+        }
     }
 }
 
@@ -77,7 +86,7 @@ impl VisionConfig {
         VisionTransformer {
             embed: (self.stem == Stem::Linear).then(|| linear.init(device)),
             convolutions: (self.stem == Stem::Conv)
-                .then(|| ConvStem::new(self.patch, self.stem_channels, inner, device)),
+                .then(|| ConvStem::new(self.patch, self.stem_channels, self.stem_norm, inner, device)),
             position: normal(0.1).init([1, self.patches(), inner], device),
             transformer: self.transformer.init(device),
             project: LinearConfig::new(inner, width)
