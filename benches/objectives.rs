@@ -66,6 +66,7 @@ fn measure(b: usize, positives: usize, rounds: usize, python: Option<&str>) -> V
     };
     let mut numbers = json!({"rows": b, "positives": positives, "width": WIDTH});
     let mut sides = vec!["streamed"];
+    // Burn keeps more of them alive for the gradient than PyTorch does.
     if b * b <= DENSE / 4 {
         sides.push("dense");
     }

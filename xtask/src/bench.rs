@@ -1,6 +1,7 @@
 //! `cargo xtask bench`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use clap::{Args, Subcommand, ValueEnum};
 
@@ -143,8 +144,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 
 fn objectives(args: &ObjectivesArgs) -> Result<()> {
     let out = created(&args.out)?;
-    let mut bench = cargo(["bench", "--workspace", "--bench", "objectives", "--"]);
-    bench.arg("--json").arg(out.join("objectives.json")).arg("--markdown").arg(out.join("objectives.md"));
+    let mut bench = reported("objectives", &out);
     bench.args(["--rounds", &args.rounds.to_string()]);
     if let Some(rows) = &args.rows {
         bench.args(["--rows", rows]);
@@ -159,8 +159,8 @@ fn objectives(args: &ObjectivesArgs) -> Result<()> {
 
 fn images(args: &ImagesArgs) -> Result<()> {
     let out = created(&args.out)?;
-    let mut bench = cargo(["bench", "--workspace", "--bench", "images", "--"]);
-    bench.arg("--json").arg(out.join("images.json")).args(["--rounds", &args.rounds.to_string()]);
+    let mut bench = reported("images", &out);
+    bench.args(["--rounds", &args.rounds.to_string()]);
     if let Some(folder) = &args.folder {
         bench.arg("--folder").arg(std::path::absolute(folder).map_err(|error| Failure::file(folder, error))?);
     }
@@ -174,8 +174,7 @@ fn images(args: &ImagesArgs) -> Result<()> {
 
 fn graph(args: &GraphArgs) -> Result<()> {
     let out = created(&args.out)?;
-    let mut bench = cargo(["bench", "--workspace", "--bench", "graph", "--"]);
-    bench.arg("--json").arg(out.join("graph.json"));
+    let mut bench = reported("graph", &out);
     bench.args(args.full.then_some("--full"));
     if let Some(folder) = &args.folder {
         bench.arg("--folder").arg(created(folder)?);
@@ -214,6 +213,14 @@ fn attention(args: &AttentionArgs) -> Result<()> {
     run_command(&mut bench)?;
     println!("{}", out.display());
     Ok(())
+}
+
+/// A bench that writes its table and its numbers into a folder.
+fn reported(name: &str, out: &Path) -> Command {
+    let mut bench = cargo(["bench", "--workspace", "--bench", name, "--"]);
+    bench.arg("--json").arg(out.join(format!("{name}.json")));
+    bench.arg("--markdown").arg(out.join(format!("{name}.md")));
+    bench
 }
 
 /// A folder that is there, as an absolute path.
