@@ -1,5 +1,6 @@
 //! Who is related to whom, and how.
 
+mod ahead;
 mod build;
 mod column;
 mod encode;
@@ -170,13 +171,18 @@ impl RelationGraph {
         })
     }
 
-    fn block(&self, item: u32) -> Block<'_> {
+    /// The words of an item's block.
+    fn words(&self, item: u32) -> &[u32] {
         let offsets = &*self.offsets;
         let words = || {
             let (start, end) = (*offsets.get(item as usize)?, *offsets.get(item as usize + 1)?);
             self.blocks.get(start as usize..end as usize)
         };
-        Block::of(words().unwrap_or_default())
+        words().unwrap_or_default()
+    }
+
+    fn block(&self, item: u32) -> Block<'_> {
+        Block::of(self.words(item))
     }
 
     /// The list that holds the items which point at an item.

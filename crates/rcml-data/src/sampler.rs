@@ -153,7 +153,8 @@ impl RelationSampler {
         let drawn = self.draw_relations(&mut rng);
         let draw = self.draw_items(&drawn, &mut rng);
         let rows = &draw.rows;
-        let related: Vec<Vec<u32>> = rows.items.iter().map(|&item| rows.of(self.graph.related_items(item))).collect();
+        let related = self.graph.related_items_many(rows.items.iter().copied());
+        let related: Vec<Vec<u32>> = related.map(|neighbours| rows.of(neighbours)).collect();
         let mut relations: Vec<BatchRelation> = Vec::with_capacity(drawn.len());
         for relation in drawn {
             let phrasing = rng.random_range(0..self.phrasings.get(relation as usize).map_or(1, |&n| n as u32)) as usize;

@@ -99,7 +99,7 @@ impl DatasetStats {
             edges,
             pairs: graph.pairs(r),
             anchors: graph.anchors(r).len(),
-            degree: Degree::of(graph.anchors(r).iter().map(|&anchor| graph.targets(r, anchor).len()).collect()),
+            degree: Degree::of(graph.answers(r).map(|(_, targets)| targets.len()).collect()),
         });
         Self {
             name: dataset.name(),

@@ -70,6 +70,22 @@ fn assert_model(graph: &RelationGraph, model: &Model) {
         assert!(graph.related_items(a).iter().eq(&related));
         assert!((0..ITEMS).all(|b| graph.related(a, b) == related.contains(&b)));
     }
+    assert_many(graph);
+}
+
+/// Many questions at once have the answers that they have one by one, of however many groups they are.
+fn assert_many(graph: &RelationGraph) {
+    let all = (0..4).flat_map(|r| (0..ITEMS + 2).map(move |a| (r, a))).chain([(u32::MAX, 0), (0, u32::MAX)]);
+    for count in [0, 1, 31, 32, 33, usize::MAX] {
+        let questions = || all.clone().take(count);
+        let one_by_one: Vec<&[u32]> = questions().map(|(r, a)| graph.targets(r, a)).collect();
+        assert_eq!(graph.targets_many(questions()).collect::<Vec<_>>(), one_by_one);
+        let items = || questions().map(|(_, a)| a);
+        assert!(graph.related_items_many(items()).eq(items().map(|a| graph.related_items(a))));
+    }
+    for r in 0..4 {
+        assert!(graph.answers(r).eq(graph.anchors(r).iter().map(|&a| (a, graph.targets(r, a)))));
+    }
 }
 
 /// Builds the file of a graph out of a stream of edges that exist.

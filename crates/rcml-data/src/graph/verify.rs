@@ -47,9 +47,11 @@ impl RelationGraph {
             return Err("has edges that are found from one end only".into());
         }
         (0..self.relations.len() as u32).into_par_iter().try_for_each(|relation| {
-            let anchors = self.anchors(relation);
-            let pairs: usize = anchors.iter().map(|&anchor| self.targets(relation, anchor).len()).sum();
-            let holds = ascends(anchors) && anchors.iter().all(|&anchor| !self.targets(relation, anchor).is_empty());
+            let (mut pairs, mut holds) = (0, ascends(self.anchors(relation)));
+            for (_, targets) in self.answers(relation) {
+                pairs += targets.len();
+                holds &= !targets.is_empty();
+            }
             if holds && pairs == self.pairs(relation) {
                 return Ok(());
             }

@@ -25,10 +25,8 @@ impl Frequency {
         let mut of_pair = vec![0.0f64; graph.items()];
         let mut touched: Vec<u32> = Vec::new();
         for &(relation, chance) in chances {
-            let anchors = graph.anchors(relation);
-            let of_anchor = 1.0 / anchors.len().max(1) as f64;
-            for &anchor in anchors {
-                let targets = graph.targets(relation, anchor);
+            let of_anchor = 1.0 / graph.anchors(relation).len().max(1) as f64;
+            for (anchor, targets) in graph.answers(relation) {
                 let of_target = of_anchor / targets.len().max(1) as f64;
                 for (&item, share) in targets.iter().map(|item| (item, of_target)).chain([(&anchor, of_anchor)]) {
                     if let Some(p) = of_pair.get_mut(item as usize) {
