@@ -4,7 +4,7 @@ mod candidates;
 mod picture;
 mod shingle;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -148,26 +148,35 @@ pub fn find_duplicates(dataset: &Dataset, options: &DuplicateOptions) -> Result<
 }
 
 fn by_picture(dataset: &Dataset, options: &DuplicateOptions, report: &mut DuplicateReport) -> Vec<(u32, u32)> {
-    let read = |item: u32| match dataset.picture(item) {
-        Ok(None) => None,
-        Ok(Some(bytes)) => Some((item, Picture::read(&bytes))),
-        Err(e) => Some((item, Err(e.to_string()))),
+    // Items may share a file, which is read once.
+    let (mut files, mut file_of) = (Vec::new(), Vec::new());
+    let mut known: HashMap<&str, usize> = HashMap::new();
+    for (item, number) in dataset.items.iter().zip(0..) {
+        let Some(path) = item.image.as_deref() else { continue };
+        let file = *known.entry(path).or_insert(files.len());
+        if file == files.len() {
+            files.push(number);
+        }
+        file_of.push((number, file));
+    }
+    let read = |&item: &u32| match dataset.picture(item) {
+        Ok(bytes) => Picture::read(&bytes.unwrap_or_default()),
+        Err(e) => Err(e.to_string()),
     };
-    let read: Vec<(u32, Result<Option<Picture>, String>)> =
-        (0..dataset.items.len() as u32).into_par_iter().filter_map(read).collect();
+    let read: Vec<Result<Option<Picture>, String>> = files.par_iter().map(read).collect();
     let (mut numbers, mut pictures) = (Vec::new(), Vec::new());
-    for (number, picture) in read {
-        match picture {
+    for (number, file) in file_of {
+        match &read[file] {
             Ok(Some(picture)) => {
                 numbers.push(number);
                 pictures.push(picture);
             }
             Ok(None) => report.flat += 1,
-            Err(message) => report.broken.push((number, message)),
+            Err(message) => report.broken.push((number, message.clone())),
         }
     }
     let hashes: Vec<u64> = pictures.iter().map(|picture| picture.hash).collect();
-    let alike = |a: u32, b: u32| pictures[a as usize].difference(&pictures[b as usize]) <= options.difference;
+    let alike = |a: u32, b: u32| pictures[a as usize].difference(pictures[b as usize]) <= options.difference;
     let pairs = candidates::by_hash(&hashes, options.bits, alike);
     pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()
 }

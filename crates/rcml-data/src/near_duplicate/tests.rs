@@ -44,6 +44,22 @@ fn the_same_picture_in_another_size_format_and_light_is_found() {
 }
 
 #[test]
+fn items_that_share_a_file_are_alike() {
+    let dir = tempfile::tempdir().unwrap();
+    let shared = save(dir.path(), "a.png", &blocks(0, 64));
+    let other = save(dir.path(), "b.png", &blocks(1, 64));
+    let white = save(dir.path(), "white.png", &RgbImage::from_pixel(9, 9, Rgb([255; 3])));
+    std::fs::write(dir.path().join("broken.png"), "no picture").unwrap();
+    let paths: [&str; 8] = [&shared, &other, &shared, &white, "broken.png", &white, &shared, "broken.png"];
+    let items = paths.iter().zip(0..).map(|(path, i)| Item::new(format!("{i}")).image(*path)).collect();
+    let dataset = Dataset { root: dir.path().into(), items, ..Dataset::default() };
+    let report = find_duplicates(&dataset, &DuplicateOptions::default()).unwrap();
+    assert_eq!(report.groups(8), [0, 1, 0, 3, 4, 5, 0, 7]);
+    assert_eq!(report.flat, 2);
+    assert_eq!(report.broken.iter().map(|(item, _)| *item).collect::<Vec<_>>(), [4, 7]);
+}
+
+#[test]
 fn texts_that_differ_in_little_are_found() {
     let texts = [
         "Munchkin Soft-Tip Infant Spoon, 6 Count, BPA free, for babies from 3 months on",
