@@ -6,7 +6,7 @@ use csv::{ByteRecord, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::{Map, Number, Value};
 
-use super::record::describe;
+use super::record::{describe, excerpt};
 use super::table::Row;
 use crate::Problem;
 use crate::lines::BOM;
@@ -70,12 +70,14 @@ impl Header {
             "edges" => &["relation", "source", "target"],
             _ => &["id"],
         };
-        let missing =
-            needed.iter().filter(|name| !has(name)).map(|name| format!("the header lacks the column `{name}`"));
-        problems.extend(missing);
+        let mut missing: Vec<String> =
+            needed.iter().filter(|name| !has(name)).map(|name| format!("the column `{name}`")).collect();
         if table == "relations" && !has("description") && !has("descriptions") {
-            problems.push("the header lacks the column `description` (or `descriptions`)".into());
+            missing.push("the column `description` (or `descriptions`)".into());
         }
+        let found: Vec<String> = columns.iter().map(|(name, _)| excerpt(name)).collect();
+        let found = found.join(", ");
+        problems.extend(missing.into_iter().map(|column| format!("the header lacks {column}, found {found}")));
         if problems.is_empty() { Ok(Self { columns }) } else { Err(problems) }
     }
 
@@ -141,8 +143,13 @@ pub(super) fn each<T: Send>(
     parse: impl Fn(Row<'_>) -> T + Sync,
     sink: &mut impl FnMut(usize, T, &mut Vec<Problem>),
 ) {
+    if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = bytes {
+        problems.push(Problem::at(path, 1, "is UTF-16 text: expected UTF-8"));
+        return;
+    }
     let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    let mut reader = ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
+    let mut reader =
+        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator(bytes)).from_reader(bytes);
     let mut records = Records { bytes, counted: 0, line: 1 };
     let mut record = ByteRecord::new();
     // Reading from memory cannot fail, and a flexible reader takes rows of any length.
@@ -171,6 +178,13 @@ pub(super) fn each<T: Send>(
             rows.par_iter().map(|(line, cells)| (*line, parse(Row::Cells(&header, cells)))).collect();
         parsed.into_iter().for_each(|(line, result)| sink(line, result, problems));
     }
+}
+
+/// A comma, unless the header has none, but semicolons, tabs or bars: spreadsheets write such files in many countries.
+fn separator(bytes: &[u8]) -> u8 {
+    let header = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
+    let has = |separator: &u8| header.contains(separator);
+    [b',', b';', b'\t', b'|'].into_iter().find(has).unwrap_or(b',')
 }
 
 /// Counts lines. The reader's own position of a row lies before the blank lines that precede it.

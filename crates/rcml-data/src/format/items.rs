@@ -123,8 +123,10 @@ fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_
     let before = record.problems.len();
     let text = record.string("text");
     let mut image = record.string("image");
-    if let Some(path) = image.as_mut().filter(|path| !folder.is_empty() && stays_inside(path).is_ok()) {
-        *path = format!("{folder}/{path}");
+    if let Some(path) = image.as_mut().filter(|path| stays_inside(path).is_ok()) {
+        let named = if folder.is_empty() { path.clone() } else { format!("{folder}/{path}") };
+        let elsewhere = || loose::place(dir, folder, path).filter(|_| is_loose && !dir.join(&named).is_file());
+        *path = elsewhere().unwrap_or(named);
     }
     if sample.picture.is_none()
         && let Some(Err(message)) = image.as_deref().map(|image| is_file(dir, image))
@@ -136,6 +138,12 @@ fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_
     // A modality that is there but wrong has been reported; that there is none would only repeat it.
     if record.problems.len() == before && !has_image && features.is_empty() {
         match text.as_deref().map(str::trim) {
+            None if is_loose => {
+                let found = record.names().join("`, `");
+                record.problem(format!(
+                    "no modality: expected a column such as `text`, `title`, `image` or `file_name`, found `{found}`"
+                ));
+            }
             None => record.problem("no modality: expected at least one of `text`, `image`, `features`"),
             Some("") => record.problem("field `text` is empty, and there is no `image` and no `features`"),
             Some(_) => {}

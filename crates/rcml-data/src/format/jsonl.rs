@@ -13,6 +13,9 @@ pub(super) fn fields(line: &[u8]) -> Result<Map<String, Value>, String> {
     match serde_json::from_str(text) {
         Ok(Value::Object(fields)) => Ok(fields),
         Ok(other) => Err(format!("expected an object {{...}}, found {}", describe(&other))),
+        Err(_) if matches!(text.trim(), "{" | "[" | "[{") => {
+            Err(format!("expected a whole object on one line, found {}", excerpt(text.trim())))
+        }
         Err(e) => {
             let column = e.column();
             let message = e.to_string();

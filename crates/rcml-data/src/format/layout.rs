@@ -75,6 +75,12 @@ fn file(path: &Path, problems: &mut Vec<Problem>) -> Result<Layout> {
     Ok(Layout { root: parent.to_path_buf(), items, alone: true })
 }
 
+/// A file of the folder that may have been meant as its table of items.
+pub(super) fn like_items(dir: &Path) -> Option<String> {
+    let names = files(dir, 0).into_iter().filter_map(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+    names.into_iter().find(|name| name.to_ascii_lowercase().starts_with("items."))
+}
+
 fn is_tar(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     webdataset::ENDINGS.iter().any(|ending| name.ends_with(ending))

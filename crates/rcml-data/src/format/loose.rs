@@ -1,5 +1,7 @@
 //! Tables that were made for something else: which column is which, and ids for rows that have none.
 
+use std::path::Path;
+
 use serde_json::{Map, Value};
 
 use super::table::Source;
@@ -10,14 +12,23 @@ const TEXTS: [&str; 7] = ["caption", "captions", "title", "sentence", "prompt", 
 /// Columns that hold the path of a picture.
 const PATHS: [&str; 6] = ["file_name", "filename", "image_path", "image_file", "img_path", "path"];
 
+/// Folders that pictures are in whose names a table gives without their folder.
+const FOLDERS: [&str; 6] = ["images", "Images", "image", "pictures", "photos", "img"];
+
 /// Gives the columns the names that the format knows, where those are not taken.
 pub(super) fn rename(fields: &mut Map<String, Value>) {
+    for name in ["id", "text", "image", "label", "split"] {
+        if let Some(value) = column(fields, name).filter(|found| found != name).and_then(|n| fields.shift_remove(&n)) {
+            fields.insert(name.into(), value);
+        }
+    }
     if !fields.contains_key("text") {
         text(fields);
     }
     if !fields.contains_key("image") {
-        let path = PATHS.into_iter().find(|name| fields.get(*name).is_some_and(Value::is_string));
-        if let Some(path) = path.and_then(|name| fields.shift_remove(name)) {
+        let named = PATHS.into_iter().filter_map(|name| column(fields, name));
+        let path = named.into_iter().find(|name| fields[name].is_string());
+        if let Some(path) = path.and_then(|name| fields.shift_remove(&name)) {
             fields.insert("image".into(), path);
         }
     }
@@ -26,11 +37,18 @@ pub(super) fn rename(fields: &mut Map<String, Value>) {
     }
 }
 
+/// The column of a name: as it is written here, else with other capitals.
+fn column(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    let other = || fields.keys().find(|key| key.eq_ignore_ascii_case(name)).cloned();
+    if fields.contains_key(name) { Some(name.into()) } else { other() }
+}
+
 fn text(fields: &mut Map<String, Value>) {
     for name in TEXTS {
-        match fields.get(name) {
+        let Some(name) = column(fields, name) else { continue };
+        match fields.get(&name) {
             Some(Value::String(_)) => {
-                if let Some(text) = fields.shift_remove(name) {
+                if let Some(text) = fields.shift_remove(&name) {
                     fields.insert("text".into(), text);
                 }
                 return;
@@ -44,6 +62,14 @@ fn text(fields: &mut Map<String, Value>) {
             _ => {}
         }
     }
+}
+
+/// The path of a picture that a table names without the folder it is in.
+pub(super) fn place(dir: &Path, folder: &str, path: &str) -> Option<String> {
+    let inside =
+        |name: &str| if folder.is_empty() { format!("{name}/{path}") } else { format!("{folder}/{name}/{path}") };
+    let is_bare = !path.is_empty() && !path.contains(['/', '\\']);
+    FOLDERS.into_iter().filter(|_| is_bare).map(inside).find(|path| dir.join(path).is_file())
 }
 
 /// An id for an item that has none: the path of its picture, or the name of its file and a running number.
@@ -75,6 +101,8 @@ mod tests {
             (json!({"caption": "a", "title": "b"}), json!({"title": "b", "text": "a"})),
             (json!({"text": "a", "caption": "b"}), json!({"text": "a", "caption": "b"})),
             (json!({"captions": ["a", "b"], "id": 7}), json!({"captions": ["a", "b"], "text": "a", "id": "7"})),
+            (json!({"Filename": "x.png", "TITLE": "a", "ID": "7"}), json!({"id": "7", "text": "a", "image": "x.png"})),
+            (json!({"Text": "a", "text": "b"}), json!({"Text": "a", "text": "b"})),
             (json!({"file_name": "x.png", "k": 1}), json!({"image": "x.png", "k": 1})),
             (json!({"image": "y.png", "file_name": "x.png"}), json!({"image": "y.png", "file_name": "x.png"})),
         ] {

@@ -100,10 +100,13 @@ fn load_with(path: &Path, mut each: impl FnMut(&Dataset, Edge)) -> Result<Loaded
     }
     let Some(items) = items else {
         if problems.is_empty() {
+            let found = layout::like_items(path).map(|name| format!(", found {name}")).unwrap_or_default();
             problems.push(Problem::of(
                 path,
-                "has no table of items: expected items.jsonl, items.jsonl.zst, items.csv, \
-                items.parquet, shards of WebDataset or Parquet, or pictures",
+                format!(
+                    "has no table of items: expected items.jsonl, items.jsonl.zst, items.csv, \
+                    items.parquet, shards of WebDataset or Parquet, or pictures{found}"
+                ),
             ));
         }
         return Ok(Loaded { dataset, problems, items: None });

@@ -19,6 +19,11 @@ impl Record {
         self.problems.push(message.into());
     }
 
+    /// Names of the fields that are left.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.fields.keys().map(String::as_str).collect()
+    }
+
     /// Takes a field out.
     pub(super) fn take(&mut self, name: &str) -> Option<Value> {
         // Not `remove`, which would change the order of the attributes that stay.

@@ -1,3 +1,4 @@
+mod as_people_have_them;
 mod problems;
 mod round_trip;
 
