@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use rcml_data::{Dataset, Split, SplitConfig, SplitStrategy, Splits};
 
 use crate::failure::Result;
-use crate::output::print;
+use crate::output::{note, print};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -83,6 +83,14 @@ pub(crate) fn run(arguments: &SplitArguments) -> Result<()> {
         ..SplitConfig::default()
     };
     let splits = Splits::assign(&dataset, &config)?;
+    let named = dataset.items.iter().filter(|item| item.split.is_some()).count();
+    let named_edges = dataset.edges.iter().filter(|edge| edge.split.is_some()).count();
+    if named + named_edges > 0 {
+        note(&format!(
+            "note: the tables name the split of {named} items and {named_edges} edges, which holds; \
+            --strategy is for tables that name none"
+        ));
+    }
     splits.write(&dataset, &arguments.out)?;
     let counts = |of: &dyn Fn(Split) -> usize| {
         let names = [("train", Split::Train), ("validation", Split::Validation), ("test", Split::Test)];
