@@ -5,7 +5,8 @@ use burn::tensor::{DType, TensorData};
 use burn_flex::FlexTensor;
 
 use super::native::Problem;
-use super::{ContrastBackend, ContrastPlan, composed};
+use super::{ContrastBackend, ContrastPlan, composed, pairs};
+use crate::PairList;
 
 fn values(tensor: &FlexTensor) -> Option<&[f32]> {
     if tensor.dtype() == DType::F32 { tensor.as_slice::<f32>() } else { None }
@@ -57,6 +58,25 @@ impl ContrastBackend for Flex {
         match native {
             Some(slope) => FlexTensor::from_data(TensorData::new(slope, y.shape())),
             None => composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad),
+        }
+    }
+
+    fn contrast_pairs(x: FlexTensor, y: FlexTensor, list: PairList) -> FlexTensor {
+        let ([_, width], x, y) = (x.shape().dims(), x.to_contiguous(), y.to_contiguous());
+        match values(&x).zip(values(&y)) {
+            Some((x, y)) => FlexTensor::from_data(TensorData::new(pairs::products(x, y, width, &list), [list.len()])),
+            None => composed::pairs::<Self>(x, y, &list),
+        }
+    }
+
+    fn contrast_sums(rows: FlexTensor, factors: FlexTensor, list: PairList) -> FlexTensor {
+        let ([_, width], rows, factors) = (rows.shape().dims(), rows.to_contiguous(), factors.to_contiguous());
+        match values(&rows).zip(values(&factors)) {
+            Some((rows, factors)) => {
+                let sums = pairs::sums(rows, factors, width, &list);
+                FlexTensor::from_data(TensorData::new(sums, [list.bounds().0, width]))
+            }
+            None => composed::sums::<Self>(rows, factors, &list),
         }
     }
 }

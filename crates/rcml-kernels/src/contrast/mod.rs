@@ -11,12 +11,16 @@ mod flex;
 mod native;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod pairs;
 mod plan;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
+pub use pairs::contrast_pairs;
 pub use plan::ContrastPlan;
+
+use crate::PairList;
 
 /// The extension of Burn's backends.
 #[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Cube: cfg(feature = "cube"), Autodiff)]
@@ -43,6 +47,16 @@ pub trait ContrastBackend: Backend {
         grad: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
         composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad)
+    }
+
+    /// The inner product of both rows of every pair, `[P]`, from `[items, D]` and `[relations, D]`.
+    fn contrast_pairs(x: FloatTensor<Self>, y: FloatTensor<Self>, pairs: PairList) -> FloatTensor<Self> {
+        composed::pairs::<Self>(x, y, &pairs)
+    }
+
+    /// For every item, the sum over its pairs of factor times the other row: `[relations, D]` and `[P]` give `[items, D]`.
+    fn contrast_sums(rows: FloatTensor<Self>, factors: FloatTensor<Self>, pairs: PairList) -> FloatTensor<Self> {
+        composed::sums::<Self>(rows, factors, &pairs)
     }
 }
 

@@ -3,7 +3,8 @@
 use burn::backend::NdArray;
 
 use super::native::Problem;
-use super::{ContrastBackend, ContrastPlan, composed};
+use super::{ContrastBackend, ContrastPlan, composed, pairs};
+use crate::PairList;
 use crate::ndarray::{Values, read, tensor};
 
 /// Runs `f` on the inputs' values, or gives nothing for types that the kernel does not take.
@@ -45,5 +46,24 @@ impl ContrastBackend for NdArray {
         };
         let native = with_problem([&x, &y, &scale], &plan, run).flatten();
         native.unwrap_or_else(|| composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad))
+    }
+
+    fn contrast_pairs(x: Values, y: Values, list: PairList) -> Values {
+        let native = || {
+            let (x, y) = (read(&x)?, read(&y)?);
+            let ([_, width], x, y) = (x.shape().dims(), x.as_slice().ok()?, y.as_slice().ok()?);
+            Some(tensor((pairs::products(x, y, width, &list), vec![list.len()])))
+        };
+        native().unwrap_or_else(|| composed::pairs::<Self>(x, y, &list))
+    }
+
+    fn contrast_sums(rows: Values, factors: Values, list: PairList) -> Values {
+        let native = || {
+            let (rows, factors) = (read(&rows)?, read(&factors)?);
+            let [_, width] = rows.shape().dims();
+            let sums = pairs::sums(rows.as_slice().ok()?, factors.as_slice().ok()?, width, &list);
+            Some(tensor((sums, vec![list.bounds().0, width])))
+        };
+        native().unwrap_or_else(|| composed::sums::<Self>(rows, factors, &list))
     }
 }
