@@ -9,7 +9,7 @@ use burn::tensor::Shape;
 use super::{ContrastBackend, ContrastPlan};
 use crate::PairList;
 
-/// What the forward pass leaves for the backward pass: O(B D).
+/// What the forward pass leaves for the backward pass: O(B D), and logits up to a fixed number.
 #[derive(Debug, Clone)]
 struct Saved<B: Backend> {
     x: FloatTensor<B>,
@@ -18,6 +18,7 @@ struct Saved<B: Backend> {
     plan: ContrastPlan,
     lse: FloatTensor<B>,
     mean: FloatTensor<B>,
+    kept: FloatTensor<B>,
 }
 
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl<B: ContrastBackend> Backward<B, 3> for ContrastBackward {
     fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let [x_node, y_node, scale_node] = ops.parents;
         let grad = gradients.consume::<B>(&ops.node);
-        let Saved { x, y, scale, plan, lse, mean } = ops.state;
+        let Saved { x, y, scale, plan, lse, mean, kept } = ops.state;
         let shape @ [u, a, d] = x.shape().dims();
         let flat = |tensor: FloatTensor<B>| B::float_reshape(tensor, Shape::from([u * a, d]));
         let own = PairList::grouped((0..(u * a) as u32).map(|row| (row, row)).collect(), u * a, u * a);
@@ -46,7 +47,7 @@ impl<B: ContrastBackend> Backward<B, 3> for ContrastBackward {
             gradients.register::<B>(node.id, B::float_reshape(slope, Shape::from(shape)));
         }
         if let Some(node) = y_node {
-            gradients.register::<B>(node.id, B::contrast_candidates(x, y, scale, plan, lse, grad));
+            gradients.register::<B>(node.id, B::contrast_candidates(x, y, scale, plan, lse, grad, kept));
         }
     }
 }
@@ -77,18 +78,19 @@ impl<B: ContrastBackend, C: CheckpointStrategy> ContrastBackend for Autodiff<B, 
         scale: FloatTensor<Self>,
         plan: ContrastPlan,
         wants_mean: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [x.node(), y.node(), scale.node()];
         let (x, y, scale) = (x.into_primitive(), y.into_primitive(), scale.into_primitive());
         match ContrastBackward.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => {
-                let (lse, mean) = B::contrast_forward(x.clone(), y.clone(), scale.clone(), plan.clone(), true);
-                let saved = Saved { x, y, scale, plan, lse: lse.clone(), mean: mean.clone() };
-                (prepared.finish(saved, lse), Self::from_inner(mean))
+                let (lse, mean, kept) = B::contrast_forward(x.clone(), y.clone(), scale.clone(), plan.clone(), true);
+                let others = (Self::from_inner(mean.clone()), Self::from_inner(kept.clone()));
+                let saved = Saved { x, y, scale, plan, lse: lse.clone(), mean, kept };
+                (prepared.finish(saved, lse), others.0, others.1)
             }
             OpsKind::UnTracked(prepared) => {
-                let (lse, mean) = B::contrast_forward(x, y, scale, plan, wants_mean);
-                (prepared.finish(lse), Self::from_inner(mean))
+                let (lse, mean, kept) = B::contrast_forward(x, y, scale, plan, wants_mean);
+                (prepared.finish(lse), Self::from_inner(mean), Self::from_inner(kept))
             }
         }
     }

@@ -57,13 +57,13 @@ fn logits<B: Backend>(
     B::float_add(scores, B::float_cast(penalty, FloatDType::from(x.dtype())))
 }
 
-/// The log-sum-exp `[U, A]` and the candidates' mean `[U, A, D]`.
+/// The log-sum-exp `[U, A]` and the candidates' mean `[U, A, D]`; nothing is kept.
 pub(super) fn forward<B: Backend>(
     x: FloatTensor<B>,
     y: FloatTensor<B>,
     scale: FloatTensor<B>,
     plan: &ContrastPlan,
-) -> (FloatTensor<B>, FloatTensor<B>) {
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
     let [u, a, _] = plan.shape;
     let (mut sums, mut means) = (vec![], vec![]);
     for range in tiles(plan) {
@@ -74,7 +74,8 @@ pub(super) fn forward<B: Backend>(
         means.push(B::float_matmul(B::float_div(weights, sum.clone()), y.clone()));
         sums.push(B::float_add(B::float_log(sum), max));
     }
-    (B::float_reshape(B::float_cat(sums, 1), Shape::from([u, a])), B::float_cat(means, 1))
+    let nothing = B::float_zeros(Shape::from([0]), &x.device(), FloatDType::from(x.dtype()));
+    (B::float_reshape(B::float_cat(sums, 1), Shape::from([u, a])), B::float_cat(means, 1), nothing)
 }
 
 /// The gradient of the candidates.

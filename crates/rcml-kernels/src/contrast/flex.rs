@@ -30,14 +30,15 @@ impl ContrastBackend for Flex {
         scale: FlexTensor,
         plan: ContrastPlan,
         wants_mean: bool,
-    ) -> (FlexTensor, FlexTensor) {
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let (x, y, scale) = (x.to_contiguous(), y.to_contiguous(), scale.to_contiguous());
         let [u, a, _] = plan.shape;
         match with_problem([&x, &y, &scale], &plan, |problem| problem.forward(wants_mean)) {
-            Some((lse, mean)) => {
+            Some((lse, mean, kept)) => {
                 let shape = if wants_mean { x.shape() } else { [0].into() };
-                let mean = FlexTensor::from_data(TensorData::new(mean, shape));
-                (FlexTensor::from_data(TensorData::new(lse, [u, a])), mean)
+                let (mean, length) = (FlexTensor::from_data(TensorData::new(mean, shape)), kept.len());
+                let kept = FlexTensor::from_data(TensorData::new(kept, [length]));
+                (FlexTensor::from_data(TensorData::new(lse, [u, a])), mean, kept)
             }
             None => composed::forward::<Self>(x, y, scale, &plan),
         }
@@ -50,11 +51,13 @@ impl ContrastBackend for Flex {
         plan: ContrastPlan,
         lse: FlexTensor,
         grad: FlexTensor,
+        kept: FlexTensor,
     ) -> FlexTensor {
-        let [x, y, scale, lse, grad] = [x, y, scale, lse, grad].map(|tensor| tensor.to_contiguous());
-        let rows = values(&lse).zip(values(&grad));
-        let native =
-            rows.and_then(|(lse, grad)| with_problem([&x, &y, &scale], &plan, |problem| problem.candidates(lse, grad)));
+        let [x, y, scale, lse, grad, kept] = [x, y, scale, lse, grad, kept].map(|tensor| tensor.to_contiguous());
+        let rows = values(&lse).zip(values(&grad)).zip(values(&kept));
+        let native = rows.and_then(|((lse, grad), kept)| {
+            with_problem([&x, &y, &scale], &plan, |problem| problem.candidates(lse, grad, kept))
+        });
         match native {
             Some(slope) => FlexTensor::from_data(TensorData::new(slope, y.shape())),
             None => composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad),

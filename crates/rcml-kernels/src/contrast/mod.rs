@@ -25,19 +25,20 @@ use crate::PairList;
 /// The extension of Burn's backends.
 #[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Cube: cfg(feature = "cube"), Autodiff)]
 pub trait ContrastBackend: Backend {
-    /// The log-sum-exp `[U, A]`, and the candidates' mean under each row's softmax, `[U, A, D]`, or anything where it is not wanted.
+    /// The log-sum-exp `[U, A]`, the candidates' mean under each row's softmax, `[U, A, D]`, or anything where it is not wanted, and
+    /// what the backward pass may make use of, of any shape.
     fn contrast_forward(
         x: FloatTensor<Self>,
         y: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         plan: ContrastPlan,
         wants_mean: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let _ = wants_mean;
         composed::forward::<Self>(x, y, scale, &plan)
     }
 
-    /// The gradient of the candidates, from the rows' log-sum-exp and their gradients.
+    /// The gradient of the candidates, from the rows' log-sum-exp, their gradients, and what the forward pass kept.
     fn contrast_candidates(
         x: FloatTensor<Self>,
         y: FloatTensor<Self>,
@@ -45,7 +46,9 @@ pub trait ContrastBackend: Backend {
         plan: ContrastPlan,
         lse: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        kept: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        let _ = kept;
         composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad)
     }
 

@@ -19,12 +19,19 @@ fn with_problem<T>([x, y, scale]: [&Values; 3], plan: &ContrastPlan, f: impl FnO
 }
 
 impl ContrastBackend for NdArray {
-    fn contrast_forward(x: Values, y: Values, scale: Values, plan: ContrastPlan, wants_mean: bool) -> (Values, Values) {
+    fn contrast_forward(
+        x: Values,
+        y: Values,
+        scale: Values,
+        plan: ContrastPlan,
+        wants_mean: bool,
+    ) -> (Values, Values, Values) {
         let ([u, a, _], run) = (plan.shape, |problem: Problem<'_>| (problem.forward(wants_mean), problem.width));
         match with_problem([&x, &y, &scale], &plan, run) {
-            Some(((lse, mean), width)) => {
+            Some(((lse, mean, kept), width)) => {
                 let shape = if wants_mean { vec![u, a, width] } else { vec![0] };
-                (tensor((lse, vec![u, a])), tensor((mean, shape)))
+                let length = kept.len();
+                (tensor((lse, vec![u, a])), tensor((mean, shape)), tensor((kept, vec![length])))
             }
             None => composed::forward::<Self>(x, y, scale, &plan),
         }
@@ -37,11 +44,12 @@ impl ContrastBackend for NdArray {
         plan: ContrastPlan,
         lse: Values,
         grad: Values,
+        kept: Values,
     ) -> Values {
         let [u, _, m] = plan.shape;
         let run = |problem: Problem<'_>| {
-            let (lse, grad) = (read(&lse)?, read(&grad)?);
-            let slope = problem.candidates(lse.as_slice().ok()?, grad.as_slice().ok()?);
+            let (lse, grad, kept) = (read(&lse)?, read(&grad)?, read(&kept)?);
+            let slope = problem.candidates(lse.as_slice().ok()?, grad.as_slice().ok()?, kept.as_slice().ok()?);
             Some(tensor((slope, vec![u, m, problem.width])))
         };
         let native = with_problem([&x, &y, &scale], &plan, run).flatten();

@@ -106,6 +106,11 @@ fn the_kernel_equals_the_dense_form_in_any_tiles() {
                 let tiled = plan().tiled(rows, columns);
                 let what = format!("{name} {dtype:?} {rows}x{columns}");
                 near(&what, &kernel(&tiled, dtype, &device), &dense, tolerance);
+                // Some of the logits are kept for the backward pass, or none.
+                for logits in [1000, 0] {
+                    let kept = tiled.clone().keeping(logits);
+                    near(&format!("{what} {logits}"), &kernel(&kept, dtype, &device), &dense, tolerance);
+                }
                 near(&format!("{what} composed"), &kernel(&tiled.composed(), dtype, &device), &dense, tolerance);
             }
         }
