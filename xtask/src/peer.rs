@@ -42,6 +42,12 @@ fn environment(module: &str, more: &[&str]) -> Result<PathBuf> {
     let mut install = Command::new(&python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "setuptools"]);
     run_command(install.args(TORCH).args(more))?;
+    if !imports(&python, module) {
+        // Some builds ask for CUDA's libraries even to be imported.
+        let mut install = Command::new(&python);
+        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+        run_command(install.args(&TORCH[..1]).args(more))?;
+    }
     if imports(&python, module) {
         Ok(python)
     } else {

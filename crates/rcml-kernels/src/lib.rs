@@ -36,7 +36,7 @@ mod sparse_rows;
 mod tokens;
 
 pub use attention::attention;
-pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp};
+pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp, contrast_pairs};
 pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
 pub use fused::{FusedBackend, gelu, layer_norm};
 pub use logsumexp::row_logsumexp;

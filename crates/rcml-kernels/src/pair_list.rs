@@ -46,6 +46,11 @@ impl PairList {
             let (index, bound) = (pairs.len(), u32::MAX as usize);
             return Err(PairError { index, what: "a number of pairs", bound, found: u32::MAX });
         }
+        Ok(Self::grouped(pairs, items, relations))
+    }
+
+    /// From pairs that are within bounds and at most 2^32.
+    pub(crate) fn grouped(pairs: Vec<(u32, u32)>, items: usize, relations: usize) -> Self {
         // A counting sort, which keeps the order of equal items.
         let mut starts = vec![0u32; items + 1];
         pairs.iter().for_each(|(item, _)| starts[*item as usize + 1] += 1);
@@ -56,7 +61,13 @@ impl PairList {
             order[*slot as usize] = index as u32;
             *slot += 1;
         }
-        Ok(Self { inner: Arc::new(Inner { items, relations, pairs, order, starts }) })
+        Self { inner: Arc::new(Inner { items, relations, pairs, order, starts }) }
+    }
+
+    /// The same pairs in the same order, relations grouped in place of items.
+    pub(crate) fn turned(&self) -> Self {
+        let pairs = self.pairs().iter().map(|(item, relation)| (*relation, *item)).collect();
+        Self::grouped(pairs, self.inner.relations, self.inner.items)
     }
 
     /// Number of pairs, M.
@@ -99,6 +110,8 @@ mod tests {
         let pairs = PairList::new(vec![(2, 0), (0, 1), (2, 1), (0, 1)], 4, 2).unwrap();
         assert_eq!((pairs.of_item(0), pairs.of_item(1), pairs.of_item(2)), (&[1, 3][..], &[][..], &[0, 2][..]));
         assert_eq!(pairs.order(), [1, 3, 0, 2]);
+        let turned = pairs.turned();
+        assert_eq!((turned.bounds(), turned.of_item(0), turned.of_item(1)), ((2, 4), &[0][..], &[1, 2, 3][..]));
         assert!(PairList::new(vec![], 0, 0).unwrap().is_empty());
     }
 

@@ -33,6 +33,9 @@ pub struct ObjectiveConfig {
     /// Whether an item that is related to the anchor under ANOTHER relation only is a negative under this one. `false` is the
     /// paper's N(i), which leaves it out.
     pub relation_specific_negatives: bool,
+    /// Whether a related pair under each relation of the batch that does NOT hold for it stands in its denominator, too: the same
+    /// pair under a wrong relation is a negative.
+    pub wrong_relation_negatives: bool,
     /// The temperature.
     pub temperature: TemperatureConfig,
     /// More terms, by the names of published methods.
@@ -51,6 +54,7 @@ impl Default for ObjectiveConfig {
             denominator: Denominator::Joint,
             average: Average::Anchors,
             relation_specific_negatives: true,
+            wrong_relation_negatives: false,
             temperature: TemperatureConfig::default(),
             terms: vec![],
         }
@@ -76,6 +80,9 @@ impl ObjectiveConfig {
         }
         for (index, term) in self.terms.iter().enumerate() {
             term.validate().map_err(|message| format!("terms[{index}].{message}"))?;
+        }
+        if self.terms.iter().filter(|term| term.method == "tcl").count() > 1 {
+            return Err("terms: \"tcl\" stands there twice; a run has one momentum encoder".into());
         }
         self.temperature.validate().map_err(|message| format!("temperature.{message}"))
     }

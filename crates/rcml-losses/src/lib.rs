@@ -28,6 +28,7 @@
 //! assert!(((loss(&x, &y) + loss(&y, &x)) / 2.0 - clip).abs() < 1e-6);
 //! ```
 
+mod across;
 mod catalogue;
 mod clip;
 mod config;
@@ -35,6 +36,7 @@ pub mod contrast;
 mod extra;
 mod info_nce;
 pub mod methods;
+mod modality;
 mod objective;
 mod targets;
 mod temperature;
@@ -45,7 +47,8 @@ pub use clip::clip_loss;
 pub use config::{ObjectiveConfig, TemperatureConfig};
 pub use info_nce::{Denominator, info_nce};
 pub use methods::tree_similarity;
-pub use objective::{ConditionedModality, Objective, Term};
+pub use modality::{ConditionedModality, Weighed};
+pub use objective::{Objective, Term};
 pub use targets::{AnchorRow, Average, PairTargets, WeightedPairs};
 pub use temperature::Temperature;
 pub use term_config::{Between, Over, TermConfig};

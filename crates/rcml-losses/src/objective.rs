@@ -1,28 +1,12 @@
 //! The weighted sum of terms between and within modalities.
 
 use burn::tensor::Tensor;
-use rcml_kernels::l2_normalize;
 
+use crate::across::AcrossRelations;
 use crate::contrast::{Contest, Evaluation, Logits, MOST_AT_ONCE, Separate, Targets};
 use crate::extra::Batch;
-use crate::{ObjectiveConfig, Over, PairTargets, info_nce};
-
-/// One modality of the batch's items, embedded under each relation of the batch.
-#[derive(Debug, Clone)]
-pub struct ConditionedModality {
-    /// Name, for the log.
-    pub name: String,
-    /// Anchors' embeddings under their relation, `[U, A, D]`, unit rows.
-    pub anchors: Tensor<3>,
-    /// Every item's embedding under each ANCHOR relation, `[U, B, D]`, unit rows.
-    pub candidates: Tensor<3>,
-    /// Every item's embedding under each relation as an anchor, `[U, B, D]`: for contrast between relations.
-    pub everyone: Option<Tensor<3>>,
-    /// Which of the B items have the modality; empty = all.
-    pub present: Vec<bool>,
-    /// How much anchors and candidates say in the fused embedding, `[U, A, 1]` and `[U, B, 1]`; `None` = 1 each.
-    pub confidence: Option<(Tensor<3>, Tensor<3>)>,
-}
+use crate::modality::fuse;
+use crate::{ConditionedModality, ObjectiveConfig, Over, PairTargets, info_nce};
 
 /// One term of the loss, kept apart for the log and for naming the culprit when a value is not finite.
 #[derive(Debug, Clone)]
@@ -88,7 +72,19 @@ impl Objective {
 
     /// Whether [`ConditionedModality::everyone`] is needed.
     pub fn uses_everyone(&self) -> bool {
-        self.extra(Over::Related).any(|term| term.method == "relation-contrast")
+        let wrong = self.config.wrong_relation_negatives && self.config.related > 0.0;
+        wrong || self.extra(Over::Related).any(|term| term.method == "relation-contrast")
+    }
+
+    /// The momentum encoder that a term needs: its decay a step, and how many embeddings of earlier batches are kept.
+    pub fn momentum(&self) -> Option<(f64, usize)> {
+        let term = self.extra(Over::Items).find(|term| term.method == "tcl")?;
+        Some((term.parameter("momentum"), term.parameter("queue") as usize))
+    }
+
+    /// Whether generated negatives are needed.
+    pub fn uses_generated(&self) -> bool {
+        self.extra(Over::Items).any(|term| term.method == "extra-negatives")
     }
 
     fn extra(&self, over: Over) -> impl Iterator<Item = &crate::TermConfig> {
@@ -123,7 +119,8 @@ impl Objective {
             return None;
         }
         let [u, a, b] = targets.shape();
-        if u * a * b > MOST_AT_ONCE {
+        let wrong = self.config.wrong_relation_negatives && u > 1;
+        if wrong || u * a * b > MOST_AT_ONCE {
             // The same without a dense matrix of scores.
             let contest = Contest {
                 views: vec![x.anchors.clone(), y.candidates.clone()],
@@ -135,7 +132,11 @@ impl Objective {
                 return None;
             }
             let logits = Logits::new(scale.clone()).evaluated(Evaluation::Kernel);
-            let value = contest.against(&divergence, &contest.positives, &logits);
+            let across = || AcrossRelations::new(x, y, targets, contest.positives.rows());
+            let value = match wrong.then(across).flatten() {
+                Some(pairs) => contest.separate_beside(divergence, &pairs.wrong(scale), &logits)?,
+                None => contest.against(&divergence, &contest.positives, &logits),
+            };
             return Some(Term { name: format!("{kind}/{}>{}", x.name, y.name), weight, value });
         }
         let pairs = targets.weigh(self.config.average, &x.present, &y.present);
@@ -157,46 +158,12 @@ impl Objective {
     }
 }
 
-/// The unit mean of the modalities that each item has, weighted by their confidence.
-pub(crate) fn fuse(modalities: &[ConditionedModality], targets: &PairTargets) -> ConditionedModality {
-    let [u, a, b] = targets.shape();
-    let has = |m: &ConditionedModality, row: usize| m.present.is_empty() || m.present[row];
-    let zero_where_missing = |z: &Tensor<3>, rows: Vec<bool>, shape: [usize; 3]| {
-        if rows.iter().all(|has| *has) {
-            return z.clone();
-        }
-        let mask: Vec<f32> = rows.into_iter().map(f32::from).collect();
-        z.clone() * Tensor::<1>::from_floats(mask.as_slice(), &z.device()).reshape(shape)
-    };
-    let sum = |parts: Vec<Tensor<3>>| parts.into_iter().reduce(|x, y| x + y);
-    let anchors = modalities.iter().map(|m| {
-        let rows = targets.rows().iter().map(|row| has(m, *row as usize)).collect();
-        let weighed = m.confidence.as_ref().map(|(anchors, _)| m.anchors.clone() * anchors.clone());
-        zero_where_missing(weighed.as_ref().unwrap_or(&m.anchors), rows, [u, a, 1])
-    });
-    let candidates = modalities.iter().map(|m| {
-        let rows = (0..b).map(|row| has(m, row)).collect();
-        let weighed = m.confidence.as_ref().map(|(_, candidates)| m.candidates.clone() * candidates.clone());
-        zero_where_missing(weighed.as_ref().unwrap_or(&m.candidates), rows, [1, b, 1])
-    });
-    let anchors = sum(anchors.collect()).map(l2_normalize);
-    let candidates = sum(candidates.collect()).map(l2_normalize);
-    let empty = || Tensor::zeros([u, a, 1], &modalities[0].anchors.device());
-    ConditionedModality {
-        name: "fused".into(),
-        anchors: anchors.unwrap_or_else(empty),
-        candidates: candidates.unwrap_or_else(empty),
-        present: (0..b).map(|row| modalities.iter().any(|m| has(m, row))).collect(),
-        confidence: None,
-        everyone: None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::AnchorRow;
     use burn::tensor::{Device, Distribution};
+    use rcml_kernels::l2_normalize;
 
     fn anchor(row: u32, positives: &[u32]) -> AnchorRow<'_> {
         AnchorRow { row, positives, excluded: &[] }
@@ -206,12 +173,8 @@ mod tests {
         let [u, a, b] = targets.shape();
         let random = |shape| l2_normalize(Tensor::<3>::random(shape, Distribution::Normal(0.0, 1.0), device));
         ConditionedModality {
-            name: name.into(),
-            anchors: random([u, a, 6]),
-            candidates: random([u, b, 6]),
-            present,
-            confidence: None,
-            everyone: Some(random([u, b, 6])),
+            everyone: Some((random([u, b, 6]), None)),
+            ..ConditionedModality::new(name, random([u, a, 6]), random([u, b, 6]), present)
         }
     }
 
@@ -238,14 +201,9 @@ mod tests {
     fn a_correction_divides_by_the_chance_of_a_candidate() {
         for (name, device) in rcml_kernels::device::test_devices() {
             let targets = PairTargets::new(3, &[vec![anchor(0, &[1])]]);
-            let modality = ConditionedModality {
-                name: "x".into(),
-                anchors: Tensor::from_floats([[[1.0, 0.0]]], &device),
-                candidates: Tensor::from_floats([[[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]]], &device),
-                present: vec![],
-                confidence: None,
-                everyone: None,
-            };
+            let anchors = Tensor::from_floats([[[1.0, 0.0]]], &device);
+            let candidates = Tensor::from_floats([[[1.0, 0.0], [0.6, 0.8], [0.8, 0.6]]], &device);
+            let modality = ConditionedModality::new("x", anchors, candidates, vec![]);
             let scale = Tensor::from_floats([2.0], &device);
             let config = ObjectiveConfig { intra: 1.0, fused: 0.0, ..ObjectiveConfig::default() };
             let value = |targets: &PairTargets| {

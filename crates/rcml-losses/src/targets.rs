@@ -146,6 +146,11 @@ impl PairTargets {
         Positives::new(self.positives.filter(keep), average)
     }
 
+    /// The positives of all anchors, whatever modalities they have.
+    pub(crate) fn all_positives(&self) -> &SparseRows {
+        &self.positives
+    }
+
     /// For targets of one relation whose anchors are all rows in order: which of some rows take no part in each other's.
     pub(crate) fn excluded_among(&self, rows: &[u32]) -> SparseRows {
         let place = |column: &u32| rows.binary_search(column).ok().map(|place| place as u32);

@@ -168,7 +168,7 @@ mod tests {
         };
         for (message, words) in [
             (with(|t| t.method = "siglyp".into()), "did you mean `siglip`"),
-            (with(|t| t.method = "slap".into()), "momentum encoder"),
+            (with(|t| t.method = "slap".into()), "predictor"),
             (with(|t| t.weight = -1.0), "weight"),
             (with(|t| t.temperature = Some(0.0)), "temperature"),
             (with(|t| t.parameters = [("bais".into(), 1.0)].into()), "did you mean `bias`"),

@@ -22,14 +22,15 @@ impl Center {
         Self { mean: constant(Tensor::zeros([width], device)) }
     }
 
-    /// Mean summary of the items that have the modality, `[D]`; `None` where no item has it.
+    /// Mean summary of the items that have the modality, `[D]`; `None` where fewer than two have it, since one would be its own mean
+    /// and nothing would be left of it.
     pub(crate) fn of_batch(tokens: &Tokens, present: &[bool]) -> Option<Tensor<1>> {
         let count = present.iter().filter(|has| **has).count();
         let [n, _, d] = tokens.dims();
         let share = |has: &bool| if *has { 1.0 / count as f32 } else { 0.0 };
         let weights = TensorData::new(present.iter().map(share).collect::<Vec<f32>>(), [1, n]);
         let weights = Tensor::<2>::from_data(weights, &tokens.summary.device());
-        (count > 0).then(|| weights.matmul(tokens.summary.clone()).reshape([d]))
+        (count > 1).then(|| weights.matmul(tokens.summary.clone()).reshape([d]))
     }
 
     /// The running mean, `[D]`.

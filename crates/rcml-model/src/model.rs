@@ -87,18 +87,17 @@ impl Rcml {
         self.towers(config, batch, device).into_iter().map(centre).collect()
     }
 
-    /// Encodes a batch of training: centred on the batch itself.
+    /// Encodes a batch of training: centred on the batch itself, or on the running mean where a modality has a single item.
     pub fn encode_training(&self, config: &ModelConfig, batch: &ItemBatch, device: &Device) -> Vec<EncodedModality> {
         let centre = |encoded: EncodedModality| {
-            let mean =
-                self.center(config, &encoded.name).and_then(|_| Center::of_batch(&encoded.tokens, &encoded.present));
-            match mean {
+            let Some(center) = self.center(config, &encoded.name) else { return encoded };
+            match Center::of_batch(&encoded.tokens, &encoded.present) {
                 Some(mean) => EncodedModality {
                     tokens: subtract(encoded.tokens, mean.clone()),
                     mean: Some(mean.detach()),
                     ..encoded
                 },
-                None => encoded,
+                None => EncodedModality { tokens: subtract(encoded.tokens, center.running()), ..encoded },
             }
         };
         self.towers(config, batch, device).into_iter().map(centre).collect()
@@ -195,6 +194,15 @@ impl Rcml {
         let tokens = self.read_text(texts, device)?;
         Some(match self.center(config, "text") {
             Some(center) => subtract(tokens, center.running()),
+            None => tokens,
+        })
+    }
+
+    /// Encodes more texts beside a batch of training, centred on that batch's mean ([`EncodedModality::mean`]).
+    pub fn encode_beside(&self, texts: &TextInput, mean: Option<&Tensor<1>>, device: &Device) -> Option<Tokens> {
+        let tokens = self.read_text(texts, device)?;
+        Some(match mean {
+            Some(mean) => subtract(tokens, mean.clone()),
             None => tokens,
         })
     }

@@ -6,9 +6,10 @@ use burn::module::Module;
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
-use rcml_model::Rcml;
+use rcml_model::{ModelConfig, Rcml};
 use serde::{Deserialize, Serialize};
 
+use crate::momentum::{Kept, Momentum};
 use crate::{Error, Result};
 
 /// Where a run stands. Batches are a function of (seed, step), so there is no random state to keep.
@@ -53,13 +54,22 @@ impl Checkpoints {
     }
 
     /// Writes a checkpoint under a temporary name, renames it, and removes all but the newest.
-    pub(crate) fn save(&self, model: &Rcml, optimizer: &ModuleOptimizer, progress: &Progress) -> Result<()> {
+    pub(crate) fn save(
+        &self,
+        model: &Rcml,
+        optimizer: &ModuleOptimizer,
+        progress: &Progress,
+        momentum: Option<Kept>,
+    ) -> Result<()> {
         let target = self.path(progress.step);
         let temporary = self.folder.join("writing.tmp");
         let io = |path: &Path, error| Error::io(path, error);
         remove(&temporary)?;
         std::fs::create_dir_all(&temporary).map_err(|error| io(&temporary, error))?;
         save_record(model, &temporary.join("model.bpk"))?;
+        if let Some(momentum) = momentum {
+            save_record(&momentum, &temporary.join("momentum.bpk"))?;
+        }
         let path = temporary.join("optimizer.bpk");
         optimizer.to_record().save(&path).map_err(|error| Error::file(&path, error))?;
         let path = temporary.join("progress.toml");
@@ -93,6 +103,18 @@ impl Checkpoints {
         Ok((model, optimizer, progress))
     }
 
+    /// The momentum encoder of the newest checkpoint, if there is one.
+    pub(crate) fn latest_momentum(
+        &self,
+        momentum: Option<Momentum>,
+        config: &ModelConfig,
+        device: &Device,
+    ) -> Result<Option<Momentum>> {
+        let (Some(momentum), Some(step)) = (&momentum, self.steps().pop()) else { return Ok(momentum) };
+        let kept = load_record(momentum.kept(config, device), &self.path(step).join("momentum.bpk"), device)?;
+        Ok(Some(momentum.restored(kept)))
+    }
+
     fn best(&self) -> PathBuf {
         self.folder.join("best.bpk")
     }
@@ -111,12 +133,12 @@ impl Checkpoints {
     }
 }
 
-fn save_record(model: &Rcml, path: &Path) -> Result<()> {
+fn save_record<M: Module>(model: &M, path: &Path) -> Result<()> {
     let record = model.clone().into_record();
     record.save(path).map_err(|error| Error::file(path, error))
 }
 
-fn load_record(model: Rcml, path: &Path, device: &Device) -> Result<Rcml> {
+fn load_record<M: Module>(model: M, path: &Path, device: &Device) -> Result<M> {
     let record = ModuleRecord::load(path).map_err(|error| Error::file(path, error))?;
     Ok(model.load_record(record).fork(device))
 }

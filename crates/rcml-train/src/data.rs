@@ -11,9 +11,10 @@ use rcml_data::{
 };
 use rcml_encoders::TextTokenizer;
 use rcml_encoders::pretrained::cache_folder;
-use rcml_losses::{AnchorRow, PairTargets};
+use rcml_losses::{AnchorRow, Objective, PairTargets};
 use rcml_model::{ImageInput, ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
 
+use crate::generated::wrong_texts;
 use crate::{Event, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
@@ -35,6 +36,7 @@ pub(crate) struct RunData {
     /// In pixels.
     image_shift: i32,
     roles: Roles,
+    generates: bool,
 }
 
 /// The input of one training step.
@@ -48,6 +50,8 @@ pub(crate) struct StepInput {
     /// The generic relation.
     pub(crate) generic: TextInput,
     pub(crate) same_item: PairTargets,
+    /// Texts that no item of the batch has, where the objective asks for such.
+    pub(crate) generated: Option<TextInput>,
 }
 
 impl RunData {
@@ -134,6 +138,7 @@ impl RunData {
             word_dropout: config.training.word_dropout,
             image_shift: (config.training.image_shift * config.model.image.size as f64).round() as i32,
             roles: config.model.roles,
+            generates: Objective::new(config.objective.clone()).uses_generated(),
         })
     }
 
@@ -177,8 +182,13 @@ impl RunData {
             let mut rng = self.stream(step, b"shifted pictures");
             pictures.shift(|| [(); 2].map(|()| rng.random_range(-self.image_shift..=self.image_shift) as isize));
         }
+        let drawn = || batch.items.iter().map(|item| &self.dataset.items[*item as usize]);
+        let wrong =
+            if self.generates { wrong_texts(drawn(), &mut self.stream(step, b"generated texts ")) } else { vec![] };
+        let generated = if wrong.is_empty() { None } else { Some(self.texts.read(&wrong)?) };
         Ok(StepInput {
             items,
+            generated,
             conditions,
             slots,
             related: self.related(&batch).with_seed(self.seed ^ step.rotate_left(32)),

@@ -35,6 +35,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 denominator: Denominator::Joint,
                 average: Average::Pairs,
                 relation_specific_negatives: false,
+                wrong_relation_negatives: false,
                 temperature: TemperatureConfig { learned: false, ..TemperatureConfig::default() },
                 terms: vec![],
             },

@@ -185,7 +185,7 @@ mod tests {
             ("training", "key=value"),
             ("objective.terms=[{method=\"siglib\"}]", "did you mean `siglip`"),
             ("objective.terms=[{method=\"hcl\",parameters={betta=1.0}}]", "did you mean `beta`"),
-            ("objective.terms=[{method=\"tcl\"}]", "momentum"),
+            ("objective.terms=[{method=\"slap\"}]", "momentum"),
             ("optimizer.rates.texts=1", "texts"),
         ] {
             let error = resolve(&[setting]).unwrap_err();

@@ -17,6 +17,7 @@ use crate::clip::clip_norm;
 use crate::data::{RunData, StepInput};
 use crate::error::ErrorKind;
 use crate::log::MetricsLog;
+use crate::momentum::Momentum;
 use crate::optimizer::optimizer;
 use crate::step::{Forward, forward};
 use crate::validation::{METRIC, Validation};
@@ -81,6 +82,9 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let parameters = model.num_params();
     let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints);
     let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer(&config.optimizer)?, &device)?;
+    let objective = Objective::new(config.objective.clone());
+    let momentum = objective.momentum().map(|settings| Momentum::new(&model, &config.model, settings));
+    let mut momentum = checkpoints.latest_momentum(momentum, &config.model, &device)?;
     let mut log = MetricsLog::open(out, progress.step)?;
 
     let validation = Validation::new(&data, config.training.validation_queries);
@@ -89,7 +93,6 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if validation.is_none() {
         observer.event(&Event::Message(format!("{reason}: the last step's weights are kept")));
     }
-    let objective = Objective::new(config.objective.clone());
     let training = config.training.clone();
     let items = data.splits.items_of(rcml_data::Split::Train).len();
     let steps = training.steps.count(items, config.sampler.items);
@@ -117,9 +120,13 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let started = Instant::now();
         let input = batch??;
         let learning_rate = config.optimizer.rate(progress.step, steps);
-        let Forward { terms, means } = forward(&model, &config.model, &objective, &input, &device);
+        let Forward { terms, means, seen } =
+            forward(&model, &config.model, &objective, momentum.as_ref(), &input, &device);
         let (next, values) = update(model, &mut optimizer, &config, &input, terms, learning_rate, progress.step + 1)?;
         model = next.follow(&config.model, means);
+        if let Some(momentum) = &mut momentum {
+            momentum.advance(&model, &config.model, seen);
+        }
         progress.step += 1;
         // A sparse graph may leave a batch without a pair; a run of such batches means that there is nothing to learn from.
         barren = if values.is_empty() { barren + 1 } else { 0 };
@@ -165,7 +172,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         // Who is asked to stop when there is nothing left to do finishes instead.
         let stop = interrupt.load(Ordering::Relaxed) && !last && !early;
         if due || stop {
-            checkpoints.save(&model, &optimizer, &progress)?;
+            let kept = momentum.as_ref().map(|momentum| momentum.kept(&config.model, &device));
+            checkpoints.save(&model, &optimizer, &progress, kept)?;
         }
         if stop {
             observer.event(&Event::Interrupted { step: progress.step });

@@ -5,6 +5,7 @@ use rcml_losses::{ConditionedModality, Objective, PairTargets, Term};
 use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
 
 use crate::data::StepInput;
+use crate::momentum::Momentum;
 
 /// What a batch gives.
 pub(crate) struct Forward {
@@ -12,6 +13,8 @@ pub(crate) struct Forward {
     pub(crate) terms: Vec<Term>,
     /// Mean summary of each modality, for the model's running means.
     pub(crate) means: Vec<(String, Tensor<1>)>,
+    /// What the momentum encoder made of it, and which items have each modality.
+    pub(crate) seen: Vec<(String, Tensor<2>, Vec<bool>)>,
 }
 
 /// The terms of the loss of one batch: every candidate is conditioned on the ANCHOR's relation, never on one of its own, since
@@ -20,13 +23,14 @@ pub(crate) fn forward(
     model: &Rcml,
     config: &ModelConfig,
     objective: &Objective,
+    momentum: Option<&Momentum>,
     input: &StepInput,
     device: &Device,
 ) -> Forward {
     let encoded = model.encode_training(config, &input.items, device);
     let means = encoded.iter().filter_map(|m| Some((m.name.clone(), m.mean.clone()?))).collect();
     let scale = model.temperature.scale();
-    let mut terms = Vec::new();
+    let (mut terms, mut seen) = (Vec::new(), Vec::new());
     let conditions = input.conditions.as_ref().filter(|_| objective.uses_related());
     if let Some(relations) = conditions.and_then(|(texts, roles)| model.relations(texts, roles, device)) {
         let modalities: Vec<_> = encoded
@@ -43,6 +47,7 @@ pub(crate) fn forward(
         && encoded.len() > 1
         && let Some(relation) = generic()
     {
+        let mut embedded = momentum.map_or(vec![], |momentum| momentum.embed(config, input, device));
         let modalities: Vec<_> = encoded
             .iter()
             .map(|modality| {
@@ -51,12 +56,25 @@ pub(crate) fn forward(
                     ConditionedSide::Both => z.clone(),
                     ConditionedSide::Query => model.conditioner().unconditioned(&modality.tokens).unsqueeze_dim(0),
                 };
-                conditioned(modality, z, candidates)
+                let place = embedded.iter().position(|(name, _)| *name == modality.name);
+                let rows = place.map(|place| embedded.swap_remove(place).1);
+                let queue = momentum.and_then(|momentum| momentum.queue(config, &modality.name));
+                seen.extend(rows.iter().map(|rows| (modality.name.clone(), rows.clone(), modality.present.clone())));
+                let texts = input.generated.as_ref().filter(|_| modality.name == "text");
+                let generated = texts.and_then(|texts| model.encode_beside(texts, modality.mean.as_ref(), device));
+                let generated = generated.map(|tokens| match config.side {
+                    ConditionedSide::Both => {
+                        model.conditioner().forward_generic(&tokens, relation.clone()).squeeze_dim::<2>(1)
+                    }
+                    ConditionedSide::Query => model.conditioner().unconditioned(&tokens),
+                });
+                let momentum = rows.zip(queue.cloned());
+                ConditionedModality { momentum, generated, ..conditioned(modality, z, candidates) }
             })
             .collect();
         terms.extend(objective.same_item(&modalities, &input.same_item, &scale));
     }
-    Forward { terms, means }
+    Forward { terms, means, seen }
 }
 
 /// Anchors `[U, A, D]` and candidates `[U, B, D]` of one modality.
@@ -89,6 +107,7 @@ fn related(
     let anchors = z.reshape([c * b, d]).select(0, index).reshape([u, count / u.max(1), d]);
     let of = |z: &Tensor<3>| model.confidence(config, &modality.name, z);
     let confidence = of(&anchors).zip(of(&candidates));
+    let everyone = everyone.map(|z| (z.clone(), of(&z)));
     ConditionedModality { confidence, everyone, ..conditioned(modality, anchors, candidates) }
 }
 
@@ -100,6 +119,5 @@ fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
 }
 
 fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
-    let (name, present) = (modality.name.clone(), modality.present.clone());
-    ConditionedModality { name, anchors, candidates, everyone: None, present, confidence: None }
+    ConditionedModality::new(&modality.name, anchors, candidates, modality.present.clone())
 }

@@ -147,3 +147,19 @@ pub(crate) fn png(size: u32, colour: [u8; 3]) -> Vec<u8> {
     }
     file
 }
+
+/// A `.npy` file, version 1.0, of 32-bit floating-point numbers.
+pub(crate) fn npy(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let shape: String = shape.iter().map(|length| format!("{length}, ")).collect();
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({shape}), }}");
+    // The header ends in a newline, where the values start at a multiple of 64.
+    while !(10 + header.len() + 1).is_multiple_of(64) {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut file = b"\x93NUMPY\x01\x00".to_vec();
+    file.extend((header.len() as u16).to_le_bytes());
+    file.extend(header.as_bytes());
+    file.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    file
+}

@@ -11,29 +11,34 @@ mod flex;
 mod native;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod pairs;
 mod plan;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
 
+pub use pairs::contrast_pairs;
 pub use plan::ContrastPlan;
+
+use crate::PairList;
 
 /// The extension of Burn's backends.
 #[backend_extension(Flex, NdArray: cfg(feature = "ndarray"), Cube: cfg(feature = "cube"), Autodiff)]
 pub trait ContrastBackend: Backend {
-    /// The log-sum-exp `[U, A]`, and the candidates' mean under each row's softmax, `[U, A, D]`, or anything where it is not wanted.
+    /// The log-sum-exp `[U, A]`, the candidates' mean under each row's softmax, `[U, A, D]`, or anything where it is not wanted, and
+    /// what the backward pass may make use of, of any shape.
     fn contrast_forward(
         x: FloatTensor<Self>,
         y: FloatTensor<Self>,
         scale: FloatTensor<Self>,
         plan: ContrastPlan,
         wants_mean: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let _ = wants_mean;
         composed::forward::<Self>(x, y, scale, &plan)
     }
 
-    /// The gradient of the candidates, from the rows' log-sum-exp and their gradients.
+    /// The gradient of the candidates, from the rows' log-sum-exp, their gradients, and what the forward pass kept.
     fn contrast_candidates(
         x: FloatTensor<Self>,
         y: FloatTensor<Self>,
@@ -41,8 +46,20 @@ pub trait ContrastBackend: Backend {
         plan: ContrastPlan,
         lse: FloatTensor<Self>,
         grad: FloatTensor<Self>,
+        kept: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
+        let _ = kept;
         composed::candidates::<Self>(&x, &y, &scale, &plan, &lse, &grad)
+    }
+
+    /// The inner product of both rows of every pair, `[P]`, from `[items, D]` and `[relations, D]`.
+    fn contrast_pairs(x: FloatTensor<Self>, y: FloatTensor<Self>, pairs: PairList) -> FloatTensor<Self> {
+        composed::pairs::<Self>(x, y, &pairs)
+    }
+
+    /// For every item, the sum over its pairs of factor times the other row: `[relations, D]` and `[P]` give `[items, D]`.
+    fn contrast_sums(rows: FloatTensor<Self>, factors: FloatTensor<Self>, pairs: PairList) -> FloatTensor<Self> {
+        composed::sums::<Self>(rows, factors, &pairs)
     }
 }
 

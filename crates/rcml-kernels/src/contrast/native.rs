@@ -2,7 +2,7 @@
 //!
 //! Forward, a tile of rows meets all columns a block at a time, with an online softmax (Milakov and Gimelshein 2018) that also
 //! sums the candidates by their weights: what the gradient of the anchors is. Backward, a block of columns meets all rows. Four
-//! products of the size of the score matrix in all. Each number is summed by one task in a fixed order, so that results do not
+//! products of the size of the score matrix in all, or three where the plan keeps its logits. Each number is summed by one task in a fixed order, so that results do not
 //! depend on the number of threads.
 
 #![allow(unsafe_code, reason = "the matrix library's interface is made of pointers")]
@@ -11,6 +11,7 @@ use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 
 use super::plan::{ContrastPlan, EMPTY, LEAST};
+use crate::cpu::pages;
 use crate::lanes::{exp, max, sum};
 use crate::simd::dispatch;
 
@@ -66,26 +67,33 @@ fn product(out: &mut [f32], stride: usize, [m, n, k]: [usize; 3], a: View<'_>, b
 }
 
 impl Problem<'_> {
-    /// The log-sum-exp of every row, and, where asked for, the candidates' mean under its softmax, `[U, A, D]`.
-    pub(super) fn forward(&self, wants_mean: bool) -> (Vec<f32>, Vec<f32>) {
-        let ([u, a, _], d) = (self.plan.shape, self.width);
+    /// The log-sum-exp of every row, and, where asked for, the candidates' mean under its softmax, `[U, A, D]`, and the logits of the
+    /// rows that are kept, `[K, M]`.
+    pub(super) fn forward(&self, wants_mean: bool) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let ([u, a, m], d) = (self.plan.shape, self.width);
         let mut lse = vec![EMPTY; u * a];
-        let mut mean = vec![0.0f32; if wants_mean { u * a * d } else { 0 }];
+        let mut mean = pages::zeros(if wants_mean { u * a * d } else { 0 });
+        let mut kept = pages::zeros(if wants_mean { self.plan.kept() * m } else { 0 });
+        let mut unused = kept.as_mut_slice();
         let rows = self.plan.tile[0];
         let mut means = mean.chunks_mut((a * d).max(1));
         let mut tasks = Vec::new();
         for (group, lse) in lse.chunks_mut(a.max(1)).enumerate() {
             let mut tiles = means.next().unwrap_or_default().chunks_mut((rows * d).max(1));
             for (tile, lse) in lse.chunks_mut(rows).enumerate() {
-                tasks.push((group, tile * rows, lse, tiles.next().unwrap_or_default()));
+                let length = if unused.is_empty() { 0 } else { lse.len() * m };
+                let (own, rest) = std::mem::take(&mut unused).split_at_mut(length);
+                unused = rest;
+                tasks.push((group, tile * rows, lse, tiles.next().unwrap_or_default(), own));
             }
         }
-        tasks.into_par_iter().for_each(|(group, first, lse, mean)| self.rows(group, first, lse, mean));
-        (lse, mean)
+        let tasks = tasks.into_par_iter();
+        tasks.for_each(|(group, first, lse, mean, kept)| self.rows(group, first, lse, mean, kept));
+        (lse, mean, kept)
     }
 
     /// One tile of rows of a group.
-    fn rows(&self, group: usize, first: usize, lse: &mut [f32], mean: &mut [f32]) {
+    fn rows(&self, group: usize, first: usize, lse: &mut [f32], mean: &mut [f32], kept: &mut [f32]) {
         let ([_, a, m], d, [_, block]) = (self.plan.shape, self.width, self.plan.tile);
         let rows = lse.len();
         let mut scores = vec![0.0f32; rows * block.min(m)];
@@ -94,6 +102,9 @@ impl Problem<'_> {
             let count = block.min(m - start);
             let y = self.scores(group, first, rows, start, count, &mut scores);
             for (i, scores) in scores.chunks_mut(count).take(rows).enumerate() {
+                if let Some(kept) = kept.get_mut(i * m + start..i * m + start + count) {
+                    kept.copy_from_slice(scores);
+                }
                 let (top, total) = &mut state[i];
                 let (next, factor, added) = dispatch(
                     #[inline(always)]
@@ -136,10 +147,10 @@ impl Problem<'_> {
         y
     }
 
-    /// The gradient of the candidates, from the rows' log-sum-exp and their gradients.
-    pub(super) fn candidates(&self, lse: &[f32], grad: &[f32]) -> Vec<f32> {
+    /// The gradient of the candidates, from the rows' log-sum-exp and their gradients, and the logits that were kept.
+    pub(super) fn candidates(&self, lse: &[f32], grad: &[f32], kept: &[f32]) -> Vec<f32> {
         let ([_, a, m], d, [tile, block]) = (self.plan.shape, self.width, self.plan.tile);
-        let mut out = vec![0.0f32; self.y.len()];
+        let mut out = pages::zeros(self.y.len());
         let mut tasks = Vec::new();
         for (group, out) in out.chunks_mut((m * d).max(1)).enumerate() {
             tasks.extend(out.chunks_mut((block * d).max(1)).enumerate().map(|(i, out)| (group, i * block, out)));
@@ -149,12 +160,18 @@ impl Problem<'_> {
             let mut weights = vec![0.0f32; tile.min(a) * count];
             for first in (0..a).step_by(tile) {
                 let rows = tile.min(a - first);
-                self.scores(group, first, rows, start, count, &mut weights);
+                let known = (group * a + first + rows) * m <= kept.len();
+                if !known {
+                    self.scores(group, first, rows, start, count, &mut weights);
+                }
                 for (i, weights) in weights.chunks_mut(count).take(rows).enumerate() {
                     let (lse, grad) = (lse[group * a + first + i], grad[group * a + first + i]);
                     if grad == 0.0 || lse <= EMPTY {
                         weights.fill(0.0);
                         continue;
+                    }
+                    if known {
+                        weights.copy_from_slice(&kept[(group * a + first + i) * m + start..][..count]);
                     }
                     dispatch(
                         #[inline(always)]

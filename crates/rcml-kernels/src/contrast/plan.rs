@@ -12,6 +12,7 @@ pub struct ContrastPlan {
     /// Taken off each column's logit; about 1e30 for a column that is not there. Empty = nothing.
     pub(super) penalty: Arc<Vec<f32>>,
     pub(super) tile: [usize; 2],
+    pub(super) keep: usize,
     pub(super) composed: bool,
 }
 
@@ -19,6 +20,8 @@ pub struct ContrastPlan {
 pub(super) const ABSENT: f32 = 1.0e30;
 /// Logits below this belong to columns that take no part.
 pub(super) const LEAST: f32 = -1.0e29;
+/// Logits that are kept for the backward pass at most: 64 MiB.
+const KEPT: usize = 1 << 24;
 /// The log-sum-exp of a row without columns: its exponential is zero, and it is finite.
 pub(super) const EMPTY: f32 = -1.0e9;
 
@@ -33,7 +36,9 @@ impl ContrastPlan {
             excluded.max().is_none_or(|max| (max as usize) < shape[2]),
             "an excluded column is beyond the candidates"
         );
-        Self { shape, excluded, penalty: Arc::new(vec![]), tile: [256, 512], composed: false }
+        // Each product of a tile lays out its factors anew, which more rows share; few rows must still make several tasks.
+        let rows = if shape[1] < 2048 { 256 } else { 512 };
+        Self { shape, excluded, penalty: Arc::new(vec![]), tile: [rows, 512], keep: KEPT, composed: false }
     }
 
     /// Leaves out columns that are not there, and takes numbers off the logits of the others; empty = all are there, nothing is
@@ -58,6 +63,24 @@ impl ContrastPlan {
     /// Tiles of so many rows and columns. The result is the same up to rounding.
     pub fn tiled(self, rows: usize, columns: usize) -> Self {
         Self { tile: [rows.max(1), columns.max(1)], ..self }
+    }
+
+    /// Keeps at most so many logits for the backward pass, where 2^24 (64 MiB) are kept else. The result is the same up to rounding.
+    pub fn keeping(self, logits: usize) -> Self {
+        Self { keep: logits, ..self }
+    }
+
+    /// Of all U A rows, how many of the first have their logits kept for the backward pass: whole tiles.
+    ///
+    /// A small matrix is kept altogether, which saves the backward pass one product of three; of a large one too little could be.
+    pub(super) fn kept(&self) -> usize {
+        let [u, a, m] = self.shape;
+        if u * a * m > self.keep.saturating_mul(4) {
+            return 0;
+        }
+        let tiles = (0..u).flat_map(|group| (0..a).step_by(self.tile[0]).map(move |first| (group, first)));
+        let ends = tiles.map(|(group, first)| group * a + (first + self.tile[0]).min(a));
+        ends.take_while(|end| end * m <= self.keep).last().unwrap_or(0)
     }
 
     /// Takes the portable form, on any backend.

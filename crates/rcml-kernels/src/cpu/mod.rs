@@ -5,7 +5,7 @@
 
 mod all;
 mod item;
-mod pages;
+pub(crate) mod pages;
 mod pairs;
 mod plan;
 mod product;

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{
     Block, Candidates, Cosine, CrossEntropy, Distribution, Divergence, Evaluation, Matching, Positives, Scorer,
-    Targets, by_rows, constant,
+    Separate, Targets, by_rows, constant,
 };
 
 /// From scores to logits: scale * score + bias, and how much of them exists at a time.
@@ -111,7 +111,7 @@ impl Contest {
         assert_eq!(weights.len(), u * a, "targets are not one set a row");
         if scorer.is_inner_product()
             && logits.evaluation.takes_kernel(shape)
-            && let Some(loss) = self.streamed(divergence, targets, &weights, logits)
+            && let Some(loss) = self.streamed(divergence, targets, &weights, logits, None)
         {
             return loss;
         }
@@ -151,6 +151,20 @@ impl Contest {
     /// Another divergence and targets by the cosine.
     pub fn against<D: Divergence>(&self, divergence: &D, targets: &D::Targets, logits: &Logits) -> Tensor<1> {
         self.loss(&Cosine, divergence, targets, logits)
+    }
+
+    /// Every positive for itself ([`Separate`]), with more in its denominator than the row's columns.
+    ///
+    /// # Shapes
+    /// - rivals: `[P]`, the logarithm of what is added, for the positives that take part, in the order of their sets
+    pub(crate) fn separate_beside(
+        &self,
+        divergence: Separate,
+        rivals: &Tensor<1>,
+        logits: &Logits,
+    ) -> Option<Tensor<1>> {
+        let weights = self.positives.row_weights(&self.candidates, Separate::NEEDS_NEGATIVE);
+        self.streamed(&divergence, &self.positives, &weights, logits, Some(rivals))
     }
 
     /// The positives as soft targets.

@@ -1,5 +1,6 @@
 //! How positive each column is, in three strengths: one column a row, a set a row, a weight each.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use burn::tensor::Tensor;
@@ -86,8 +87,9 @@ impl Positives {
 
     /// Rows and columns with the same label are positive.
     pub fn of_labels(rows: &[u32], columns: &[u32]) -> Self {
-        let same =
-            |label: &u32| (0..columns.len() as u32).filter(|j| columns[*j as usize] == *label).collect::<Vec<_>>();
+        let mut named: HashMap<u32, Vec<u32>> = HashMap::new();
+        columns.iter().zip(0..).for_each(|(label, column)| named.entry(*label).or_default().push(column));
+        let same = |label: &u32| named.get(label).into_iter().flatten().copied();
         Self::new(SparseRows::new(rows.iter().map(same)), Average::Anchors)
     }
 

@@ -57,7 +57,12 @@ impl Queue {
         self.rows = (kept > 0).then(|| all.narrow(0, length - kept, kept));
     }
 
-    /// Rows held.
+    /// The rows held, oldest first; `None` = none.
+    pub fn rows(&self) -> Option<&Tensor<2>> {
+        self.rows.as_ref()
+    }
+
+    /// Number of rows held.
     pub fn len(&self) -> usize {
         self.rows.as_ref().map_or(0, |rows| rows.dims()[0])
     }
@@ -65,6 +70,11 @@ impl Queue {
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Online anchors `[N, D]` against [momentum batch `[N, D]` ; rows held]; row i's own column is its positive.
+    pub fn contest(&self, x: Tensor<2>, momentum: Tensor<2>) -> Contest {
+        Contest::own(x, self.after(momentum.without_autodiff()))
     }
 
     /// `[N, D]` followed by the rows held.
@@ -76,25 +86,14 @@ impl Queue {
     }
 }
 
-/// Cross-modal term of TCL (Yang et al. 2022): online anchors against [momentum batch ; queue], and soft targets: `share` of the
-/// momentum encoder's own softmax, the rest on the partner. One direction. Provenance: code.
+/// Cross-modal term of TCL (Yang et al. 2022): online anchors against [momentum batch ; queue] ([`Queue::contest`]), and soft targets:
+/// `share` of the momentum encoder's own softmax, the rest on the partner. One direction. Provenance: code.
 ///
 /// # Shapes
-/// - x: `[N, D]`, online
-/// - x_momentum, y_momentum: `[N, D]`, without gradient
-pub fn tcl_cross(
-    x: Tensor<2>,
-    [x_momentum, y_momentum]: [Tensor<2>; 2],
-    queue: &Queue,
-    share: f64,
-    temperature: f64,
-    logits: &Logits,
-) -> Tensor<1> {
-    let n = x.dims()[0];
-    let columns = queue.after(y_momentum.without_autodiff());
-    let soft = Distribution::softmax(x_momentum.unsqueeze_dim(0), columns.clone().unsqueeze_dim(0), temperature);
-    let targets = Distribution::from(Matching::own(n)).mixed(share, soft);
-    Contest::own(x, columns).against(&CrossEntropy, &targets, logits)
+/// - x_momentum: `[N, D]`, what the momentum encoder makes of the anchors
+pub fn tcl_cross(contest: &Contest, x_momentum: Tensor<2>, share: f64, temperature: f64, logits: &Logits) -> Tensor<1> {
+    let soft = Distribution::softmax(x_momentum.unsqueeze_dim(0), contest.views[1].clone(), temperature);
+    contest.against(&CrossEntropy, &contest.distribution().mixed(share, soft), logits)
 }
 
 /// Intra-modal term of TCL: an item against [momentum embedding of its augmentation ; queue]. Provenance: code.
@@ -102,7 +101,7 @@ pub fn tcl_cross(
 /// # Shapes
 /// - x, augmented: `[N, D]`
 pub fn tcl_intra(x: Tensor<2>, augmented: Tensor<2>, queue: &Queue, logits: &Logits) -> Tensor<1> {
-    Contest::own(x, queue.after(augmented.without_autodiff())).cross_entropy(logits)
+    queue.contest(x, augmented).cross_entropy(logits)
 }
 
 /// Local term of TCL: a global embedding against local tokens; each of its own tokens is a positive, all tokens of other items are

@@ -24,9 +24,17 @@ pub fn hydra_gate(x: Tensor<3>, gate: Tensor<2>) -> Tensor<3> {
 /// - anchors, candidates: `[P, U, D]`, both ends of each pair under every relation, unit rows
 /// - holds: the relations of each pair
 pub fn relation_contrast(anchors: Tensor<3>, candidates: Tensor<3>, holds: &SparseRows, logits: &Logits) -> Tensor<1> {
-    let [p, u, _] = anchors.dims();
+    told_apart((anchors * candidates).sum_dim(2).squeeze_dim::<2>(2), holds, logits)
+}
+
+/// [`relation_contrast`] of similarities that are known: of P pairs under each of U relations.
+///
+/// # Shapes
+/// - similarity: `[P, U]`
+pub fn told_apart(similarity: Tensor<2>, holds: &SparseRows, logits: &Logits) -> Tensor<1> {
+    let [p, u] = similarity.dims();
     // The similarities are the scores already: one row a pair, made by an inner product with the unit vectors.
-    let similarity = (anchors * candidates).sum_dim(2).reshape([1, p, u]);
+    let similarity = similarity.unsqueeze_dim::<3>(0);
     let columns = Tensor::<2>::eye(u, &similarity.device()).cast(similarity.dtype()).unsqueeze_dim(0);
     let contest = Contest {
         views: vec![similarity, columns],

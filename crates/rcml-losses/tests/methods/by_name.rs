@@ -4,6 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_kernels::l2_normalize;
+use rcml_losses::methods::Queue;
 use rcml_losses::{
     AnchorRow, ConditionedModality, METHODS, Objective, ObjectiveConfig, Over, PairTargets, Place, TermConfig,
 };
@@ -15,13 +16,16 @@ fn modality(name: &str, device: &Device, [u, a, b]: [usize; 3], present: Vec<boo
         let values: Vec<f32> = (0..shape.iter().product()).map(|_| rng.random_range(-1.0..1.0)).collect();
         l2_normalize(Tensor::<3>::from_data(TensorData::new(values, shape), device))
     };
+    let (anchors, candidates) = (random([u, a, 6]), random([u, b, 6]));
+    let everyone = Some((random([u, b, 6]), None));
+    let [momentum, earlier, generated] = [(); 3].map(|()| random([1, b, 6]).squeeze_dim::<2>(0));
+    let mut queue = Queue::new(2 * b);
+    queue.push(earlier);
     ConditionedModality {
-        name: name.into(),
-        anchors: random([u, a, 6]),
-        candidates: random([u, b, 6]),
-        everyone: Some(random([u, b, 6])),
-        present,
-        confidence: None,
+        everyone,
+        momentum: Some((momentum.without_autodiff(), queue)),
+        generated: Some(generated),
+        ..ConditionedModality::new(name, anchors, candidates, present)
     }
 }
 
@@ -65,7 +69,7 @@ fn every_method_runs_by_name() {
                 }
                 let leaf = views[0].anchors.clone().detach().require_grad();
                 views[0].anchors = leaf.clone();
-                if let Some(everyone) = &mut views[0].everyone {
+                if let Some((everyone, _)) = &mut views[0].everyone {
                     *everyone = leaf.clone().mean_dim(1) + everyone.clone();
                 }
                 let terms = match over {

@@ -31,7 +31,8 @@ pub(crate) struct Case {
     pub(crate) temperature: f64,
     pub(crate) loss: Loss,
     pub(crate) limit: Limit,
-    /// The loss without the parts that hold a moving target constant, where there are such.
+    /// What finite differences are taken of, where it is not the loss: without the parts that hold a moving target constant, and
+    /// with the method's own parameters moving with C.
     pub(crate) smooth: Option<Loss>,
 }
 
@@ -67,15 +68,21 @@ pub(crate) fn cases() -> Vec<Case> {
                 },
             ),
         ),
-        case(
-            "siglip",
-            0.5,
-            |i| sig_lip(&i.contest(), &i.logits.clone().with_bias(one(&i.logits, -1.0))),
-            // Every pair at logit 0: log 2 a column.
-            Value(3.0 * std::f64::consts::LN_2, |i| {
-                let flat = Logits { scale: i.logits.scale.clone().mul_scalar(0.0), ..i.logits.clone() };
-                sig_lip(&i.contest(), &flat)
-            }),
+        smooth(
+            case(
+                "siglip",
+                0.5,
+                |i| sig_lip(&i.contest(), &i.logits.clone().with_bias(one(&i.logits, -1.0))),
+                // Every pair at logit 0: log 2 a column.
+                Value(3.0 * std::f64::consts::LN_2, |i| {
+                    let flat = Logits { scale: i.logits.scale.clone().mul_scalar(0.0), ..i.logits.clone() };
+                    sig_lip(&i.contest(), &flat)
+                }),
+            ),
+            |i| {
+                let bias = i.c.clone().sum() - 1.0;
+                sig_lip(&i.contest(), &i.logits.clone().with_bias(bias))
+            },
         ),
         case(
             "label-smoothing",
@@ -100,7 +107,10 @@ pub(crate) fn cases() -> Vec<Case> {
             |i| one_to_k(i.a.clone(), interleaved(i), false, &i.logits),
             Clip(1.0, |i| one_to_k(i.a.clone(), i.b.clone(), false, &i.logits)),
         ),
-        case("hydra", 0.5, |i| gated(i, &[1.0, 0.9, 0.2, 0.1]), Clip(1.0, |i| gated(i, &[0.5]))),
+        smooth(
+            case("hydra", 0.5, |i| gated(i, &[1.0, 0.9, 0.2, 0.1], 0.0), Clip(1.0, |i| gated(i, &[0.5], 0.0))),
+            |i| gated(i, &[1.0, 0.9, 0.4, 0.5], 0.1),
+        ),
         case("relation-contrast", 0.5, |i| related_pairs(i, false), {
             // A pair that is the same under both relations cannot be told: log 2.
             Value(std::f64::consts::LN_2, |i| {
@@ -108,17 +118,20 @@ pub(crate) fn cases() -> Vec<Case> {
                 related_pairs(&same, true)
             })
         }),
-        case(
-            "bilinear-relation",
-            0.5,
-            bilinear,
-            // One relation is always the right one.
-            Value(0.0, |i| {
-                let d = i.a.dims()[1];
-                let weights = Tensor::<2>::eye(d, &i.a.device()).cast(i.a.dtype()).unsqueeze_dim(0);
-                let bias = one(&i.logits, 0.3);
-                bilinear_relation(i.a.clone(), i.b.clone(), weights, bias, &vec![0; i.n()])
-            }),
+        smooth(
+            case(
+                "bilinear-relation",
+                0.5,
+                |i| bilinear(i, 0.0),
+                // One relation is always the right one.
+                Value(0.0, |i| {
+                    let d = i.a.dims()[1];
+                    let weights = Tensor::<2>::eye(d, &i.a.device()).cast(i.a.dtype()).unsqueeze_dim(0);
+                    let bias = one(&i.logits, 0.3);
+                    bilinear_relation(i.a.clone(), i.b.clone(), weights, bias, &vec![0; i.n()])
+                }),
+            ),
+            |i| bilinear(i, 0.3),
         ),
         case(
             "space2",

@@ -8,6 +8,7 @@ mod documentation;
 mod fixture;
 mod oracles;
 mod parts;
+mod relations;
 mod streaming;
 mod toys;
 mod universal;

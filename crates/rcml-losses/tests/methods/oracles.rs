@@ -1,11 +1,13 @@
 //! Every method gives its known value, on every device.
 
 use burn::tensor::{DType, Device, FloatDType, Tensor};
-use rcml_losses::contrast::{Contest, Cosine, MaxSim, Scorer};
+use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, MaxSim, Scorer, Volume};
+use rcml_losses::methods::{cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
 use rcml_losses::{METHODS, Provenance};
 
-use crate::cases::{Limit, cases};
+use crate::cases::{Limit, Loss, cases};
 use crate::fixture::{Inputs, fixture};
+use crate::parts::{antisymmetric, hinge, interleaved, two, views};
 
 /// The types that a device computes in, and how near a value must be.
 pub(crate) fn types(device: &Device) -> Vec<(DType, f64)> {
@@ -76,6 +78,70 @@ fn every_method_meets_its_limit() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Forms and halves of methods beside those of the table.
+#[test]
+fn other_forms_give_their_oracles() {
+    let others: [(&str, f64, f64, Loss); 9] = [
+        ("InfoNCE, B to A", 0.5, 0.857_412_867, |i| i.contest().reversed().cross_entropy(&i.logits)),
+        ("several positives, both ways", 0.5, 1.311_161_033, |i| {
+            i.labelled(&[0, 0, 1]).both_ways(|side| side.cross_entropy(&i.logits))
+        }),
+        ("cwcl, one half", 0.5, 1.156_388_811, |i| cwcl_half(&i.contest(), &i.frozen[0], &i.logits)),
+        ("one-to-k, released", 0.5, 1.079_866_746, |i| one_to_k(i.a.clone(), interleaved(i), true, &i.logits)),
+        ("sdm, tau = .02", 0.02, 24.486_787_803, |i| {
+            i.contest().both_ways(|side| sdm(side, &i.logits)).mul_scalar(2.0)
+        }),
+        ("hcl, tau+ = 0", 0.5, 0.914_396_039, |i| hcl(&i.contest(), &i.own(), 1.0, 0.0, &i.logits)),
+        ("vse++", 0.5, 0.462_894_305, |i| hinge(i, 0.2, HingeOver::Hardest)),
+        ("mv-info-nce of two", 0.5, 1.225_533_109, |i| mv_info_nce(&two(i), &i.logits).unwrap()),
+        ("mv-dhel of two", 0.5, 1.482_173_510, |i| mv_dhel(&two(i), &i.logits).unwrap()),
+    ];
+    for (device_name, device) in rcml_kernels::device::test_devices() {
+        for (dtype, tolerance) in types(&device) {
+            for (name, temperature, expected, loss) in &others {
+                let inputs = Inputs::new(&fixture(), 3, *temperature, dtype, &device);
+                let got = value(&loss(&inputs));
+                let near = (got - expected).abs() <= tolerance * expected.max(1.0);
+                assert!(near, "{name} on {device_name} {dtype:?}: {got}, expected {expected}");
+            }
+            let inputs = Inputs::new(&fixture(), 3, 0.5, dtype, &device);
+            let entries = |scores: Tensor<3>| -> Vec<f64> { scores.into_data().iter().collect() };
+            let group = |x: &Tensor<2>| x.clone().unsqueeze_dim::<3>(0);
+            let tuple: Vec<Tensor<3>> = views(&inputs).iter().map(group).collect();
+            let volumes = entries(Volume::default().score(&tuple, 0..3));
+            let turned = antisymmetric(&inputs);
+            let bilinear = entries(Bilinear.score(&[group(&inputs.a), group(&inputs.b), turned.clone()], 0..3));
+            let back = entries(Bilinear.score(&[group(&inputs.b), group(&inputs.a), turned], 0..3));
+            let mixed = entries(group(&slerp(inputs.a.clone(), inputs.b.clone(), 0.3)));
+            for (name, got, expected) in [
+                ("volume of row 0", -volumes[0], 0.5),
+                ("volume of row 2", -volumes[8], 2.0 / 3.0),
+                ("antisymmetric W", bilinear[8], 1.0),
+                ("antisymmetric W, turned", back[8], -1.0),
+                ("slerp, first", mixed[0], 0.852_640_164),
+                ("slerp, third", mixed[2], 0.522_498_565),
+            ] {
+                assert!((got - expected).abs() <= tolerance, "{name} on {device_name} {dtype:?}: {got}");
+            }
+        }
+    }
+}
+
+/// A vector and its negative span the same volume with others: GRAM cannot tell them, and its gradient stays finite at volume 0.
+#[test]
+fn volumes_are_blind_to_signs_and_smooth_at_zero() {
+    for (name, device) in rcml_kernels::device::test_devices() {
+        let device = device.autodiff();
+        let inputs = Inputs::new(&fixture(), 3, 0.07, DType::F32, &device);
+        let signs = |sign: f64| vec![inputs.a.clone(), inputs.b.clone().mul_scalar(sign), inputs.c.clone()];
+        let of = |sign: f64| value(&gram(&signs(sign), 0.0, &inputs.logits).unwrap());
+        assert!((of(1.0) - of(-1.0)).abs() < 1e-5, "{name}");
+        let flat = gram(&[inputs.a.clone(), inputs.a.clone(), inputs.c.clone()], 0.0, &inputs.logits).unwrap();
+        let gradient: Vec<f32> = inputs.a.grad(&flat.backward()).unwrap().into_data().iter().collect();
+        assert!(gradient.iter().all(|g| g.is_finite()), "{name}: {gradient:?}");
+    }
 }
 
 /// Also of CLIP's paper values themselves, by the independent form.

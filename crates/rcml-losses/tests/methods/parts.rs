@@ -34,11 +34,13 @@ pub(crate) fn interleaved(i: &Inputs) -> Tensor<2> {
     Tensor::stack::<3>(vec![i.b.clone(), i.c.clone()], 1).reshape([2 * n, d])
 }
 
-pub(crate) fn gated(i: &Inputs, gate: &[f64]) -> Tensor<1> {
+/// With a gate that moves with C by so much, to take differences of.
+pub(crate) fn gated(i: &Inputs, gate: &[f64], moving: f64) -> Tensor<1> {
     let d = i.a.dims()[1];
     let gate: Vec<f64> = (0..d).map(|k| gate[k % gate.len()]).collect();
     let options = (&i.a.device(), i.a.dtype());
     let gate = Tensor::<2>::from_data(TensorData::new(gate, [1, d]), options);
+    let gate = gate + i.c.clone().sum_dim(0).mul_scalar(moving);
     let of = |x: &Tensor<2>| hydra_gate(x.clone().unsqueeze_dim(0), gate.clone()).squeeze_dim::<2>(0);
     clip(&of(&i.a), &of(&i.b), &i.logits)
 }
@@ -50,29 +52,36 @@ pub(crate) fn related_pairs(i: &Inputs, both_wrong: bool) -> Tensor<1> {
     relation_contrast(ends(&i.a, &i.b), ends(&i.c, last), &holds, &i.logits)
 }
 
-pub(crate) fn bilinear(i: &Inputs) -> Tensor<1> {
+/// W, `[1, D, D]`: W(0, 1) = 1, W(2, 3) = 2, their mirror images negative.
+pub(crate) fn antisymmetric(i: &Inputs) -> Tensor<3> {
     let d = i.a.dims()[1];
-    let entry = |r: usize, p: usize, q: usize| match (r, p, q) {
-        (0, p, q) => f64::from(u8::from(p == q)),
-        (_, 0, 1) => 1.0,
-        (_, 1, 0) => -1.0,
-        (_, 2, 3) => 2.0,
-        (_, 3, 2) => -2.0,
+    let entry = |p: usize, q: usize| match (p, q) {
+        (0, 1) => 1.0,
+        (1, 0) => -1.0,
+        (2, 3) => 2.0,
+        (3, 2) => -2.0,
         _ => 0.0,
     };
-    let weights =
-        (0..2).flat_map(|r| (0..d).flat_map(move |p| (0..d).map(move |q| entry(r, p, q)))).collect::<Vec<_>>();
-    let options = (&i.a.device(), i.a.dtype());
-    let weights = Tensor::<3>::from_data(TensorData::new(weights, [2, d, d]), options);
-    let bias = Tensor::<1>::from_data(TensorData::from([0.1f64, -0.2]), options);
-    bilinear_relation(i.a.clone(), i.b.clone(), weights, bias, &i.labels(&[0, 1, 1]))
+    let weights: Vec<f64> = (0..d).flat_map(|p| (0..d).map(move |q| entry(p, q))).collect();
+    Tensor::from_data(TensorData::new(weights, [1, d, d]), (&i.a.device(), i.a.dtype()))
+}
+
+/// With weights and biases that move with C by so much, to take differences of.
+pub(crate) fn bilinear(i: &Inputs, moving: f64) -> Tensor<1> {
+    let d = i.a.dims()[1];
+    let same = Tensor::<2>::eye(d, &i.a.device()).cast(i.a.dtype()).unsqueeze_dim(0);
+    let moved = i.c.clone().transpose().matmul(i.c.clone()).mul_scalar(moving).unsqueeze_dim::<3>(0);
+    let weights = Tensor::cat(vec![same + moved.clone(), antisymmetric(i) - moved], 0);
+    let bias = Tensor::<1>::from_data(TensorData::from([0.1f64, -0.2]), (&i.a.device(), i.a.dtype()));
+    let moved = Tensor::cat(vec![i.c.clone().sum(), i.c.clone().square().sum()], 0).mul_scalar(moving);
+    bilinear_relation(i.a.clone(), i.b.clone(), weights, bias + moved, &i.labels(&[0, 1, 1]))
 }
 
 pub(crate) fn tcl(i: &Inputs, share: f64, queued: bool) -> Tensor<1> {
     let mut queue = Queue::new(if queued { i.n() } else { 0 });
     queue.push(i.frozen[1].clone());
-    let momentum = [i.frozen[1].clone(), i.frozen[2].clone()];
-    tcl_cross(i.a.clone(), momentum, &queue, share, 0.5, &i.logits)
+    let contest = queue.contest(i.a.clone(), i.frozen[2].clone());
+    tcl_cross(&contest, i.frozen[1].clone(), share, 0.5, &i.logits)
 }
 
 pub(crate) fn locals(i: &Inputs, padding: bool) -> Tensor<1> {

@@ -1,7 +1,7 @@
 //! The kernel gives what the dense form gives, whatever the tiles and threads.
 
-use burn::tensor::{DType, Device, FloatDType, Tensor, TensorData};
-use rcml_kernels::{ContrastPlan, SparseRows, contrast_log_sum_exp, row_logsumexp};
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use rcml_kernels::{ContrastPlan, SparseRows, contrast_log_sum_exp, contrast_pairs, row_logsumexp};
 use rcml_losses::contrast::{Candidates, Contest, CrossEntropy, Evaluation, Logits, Positives, Separate};
 use rcml_losses::{Average, Denominator};
 
@@ -106,6 +106,11 @@ fn the_kernel_equals_the_dense_form_in_any_tiles() {
                 let tiled = plan().tiled(rows, columns);
                 let what = format!("{name} {dtype:?} {rows}x{columns}");
                 near(&what, &kernel(&tiled, dtype, &device), &dense, tolerance);
+                // Some of the logits are kept for the backward pass, or none.
+                for logits in [1000, 0] {
+                    let kept = tiled.clone().keeping(logits);
+                    near(&format!("{what} {logits}"), &kernel(&kept, dtype, &device), &dense, tolerance);
+                }
                 near(&format!("{what} composed"), &kernel(&tiled.composed(), dtype, &device), &dense, tolerance);
             }
         }
@@ -123,6 +128,40 @@ fn threads_do_not_change_a_bit() {
         let one = with(1);
         assert_eq!(one, with(2), "{name}");
         assert_eq!(one, with(5), "{name}");
+    }
+}
+
+/// Scores of single pairs are those of the whole matrix, with its gradients.
+#[test]
+fn pairs_equal_entries_of_the_matrix() {
+    let [u, a, m] = SHAPE;
+    for (name, device) in rcml_kernels::device::test_devices() {
+        let device = device.autodiff();
+        let columns = excluded();
+        let mut types = vec![(DType::F32, 2e-5)];
+        if device.supports_dtype(FloatDType::F64) {
+            types.push((DType::F64, 1e-9));
+        }
+        for (dtype, tolerance) in types {
+            let measure = |entries: &dyn Fn(Tensor<3>, Tensor<3>) -> Tensor<1>| {
+                let (x, y) = (leaf([u, a, D], 1, dtype, &device), leaf([u, m, D], 2, dtype, &device));
+                let out = entries(x.clone(), y.clone());
+                let weights = TensorData::new(values(columns.count(), 3), [columns.count()]);
+                let weights = Tensor::<1>::from_data(weights, (&device, dtype));
+                let gradients = (out.clone() * weights).sum().backward();
+                let read = |data: TensorData| data.iter::<f64>().collect::<Vec<_>>();
+                let of = |z: &Tensor<3>| read(z.grad(&gradients).unwrap().into_data());
+                (read(out.into_data()), [of(&x), of(&y), vec![]])
+            };
+            let whole = measure(&|x, y| {
+                let places: Vec<i64> =
+                    columns.iter().map(|(row, column)| (row * m) as i64 + i64::from(column)).collect();
+                let places = Tensor::<1, Int>::from_data(TensorData::new(places, [columns.count()]), &device);
+                x.matmul(y.swap_dims(1, 2)).reshape([u * a * m]).select(0, places)
+            });
+            let pairs = measure(&|x, y| contrast_pairs(x, y, &columns));
+            near(&format!("{name} {dtype:?}"), &pairs, &whole, tolerance);
+        }
     }
 }
 
