@@ -199,6 +199,15 @@ impl Rcml {
         })
     }
 
+    /// The same in training, centred as the items of its batch were: by `mean`.
+    pub fn encode_text_training(&self, texts: &TextInput, mean: Option<&Tensor<1>>, device: &Device) -> Option<Tokens> {
+        let tokens = self.read_text(texts, device)?;
+        Some(match mean {
+            Some(mean) => subtract(tokens, mean.clone()),
+            None => tokens,
+        })
+    }
+
     fn read_text(&self, texts: &TextInput, device: &Device) -> Option<Tokens> {
         match texts {
             TextInput::Ids(ids) => Some(self.text.as_ref()?.forward(ids, device)),
