@@ -23,25 +23,30 @@ const TORCH: [&str; 10] = [
 
 /// The Python of an environment with PyTorch, made in the target folder if it is not there.
 pub(crate) fn torch() -> Result<PathBuf> {
-    environment("torch", &[])
+    environment("peer-torch", "torch", &[&["setuptools"], &TORCH[..]].concat())
 }
 
 /// The same with torchvision and Pillow.
 pub(crate) fn torchvision() -> Result<PathBuf> {
-    environment("torchvision", &["torchvision", "pillow"])
+    environment("peer-torch", "torchvision", &[&["setuptools"], &TORCH[..], &["torchvision", "pillow"]].concat())
 }
 
-/// The environment that has PyTorch, with more packages where they are missing.
-fn environment(module: &str, more: &[&str]) -> Result<PathBuf> {
-    let folder = target_folder()?.join("peer-torch");
+/// The Python of an environment with faiss.
+pub(crate) fn faiss() -> Result<PathBuf> {
+    environment("peer-faiss", "faiss", &["faiss-cpu", "numpy", "packaging"])
+}
+
+/// The environment of a name, with packages where the module is missing.
+fn environment(name: &str, module: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = target_folder()?.join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if imports(&python, module) {
         return Ok(python);
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "setuptools"]);
-    run_command(install.args(TORCH).args(more))?;
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]);
+    run_command(install.args(packages))?;
     if imports(&python, module) {
         Ok(python)
     } else {
