@@ -14,6 +14,7 @@ use crate::program::feature_args;
 #[command(after_help = "Examples:
   cargo xtask bench attention
   cargo xtask bench attention --peer torch
+  cargo xtask bench evaluation --peer faiss
   cargo xtask bench graph --full
   cargo xtask bench images --peer torchvision
   cargo xtask bench objectives --peer torch
@@ -33,6 +34,9 @@ enum Subject {
 
 Writes attention.md, attention.json and attention.png (a roofline) into --out.")]
     Attention(AttentionArgs),
+    /// Retrieval over a whole corpus, and exact search, beside the matrix products that they are made of
+    #[command(after_help = "Example: cargo xtask bench evaluation --peer faiss")]
+    Evaluation(EvaluationArgs),
     /// The graph file at scale: build, open, look up, sample
     #[command(after_help = "Example: cargo xtask bench graph --full")]
     Graph(GraphArgs),
@@ -44,6 +48,27 @@ Writes attention.md, attention.json and attention.png (a roofline) into --out.")
     /// InfoNCE of B anchors against B candidates: time and peak memory of the streaming kernel and of dense forms
     #[command(after_help = "Example: cargo xtask bench objectives --peer torch --rows 1024,4096")]
     Objectives(ObjectivesArgs),
+}
+
+#[derive(Args)]
+struct EvaluationArgs {
+    /// Also measure this library's exact search, in turn with ours
+    #[arg(long)]
+    peer: Option<SearchLibrary>,
+    /// Items of the corpus
+    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    items: u32,
+    /// Runs, of which the median is shown
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum SearchLibrary {
+    Faiss,
 }
 
 #[derive(Args)]
@@ -136,10 +161,23 @@ enum PeerName {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match &args.subject {
         Subject::Attention(args) => attention(args),
+        Subject::Evaluation(args) => evaluation(args),
         Subject::Graph(args) => graph(args),
         Subject::Images(args) => images(args),
         Subject::Objectives(args) => objectives(args),
     }
+}
+
+fn evaluation(args: &EvaluationArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = reported("evaluation", &out);
+    bench.args(["--items", &args.items.to_string(), "--rounds", &args.rounds.to_string()]);
+    if let Some(SearchLibrary::Faiss) = args.peer {
+        bench.arg("--peer").arg(peer::faiss()?);
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
 }
 
 fn objectives(args: &ObjectivesArgs) -> Result<()> {

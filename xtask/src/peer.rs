@@ -23,30 +23,35 @@ const TORCH: [&str; 10] = [
 
 /// The Python of an environment with PyTorch, made in the target folder if it is not there.
 pub(crate) fn torch() -> Result<PathBuf> {
-    environment("torch", &[])
+    environment("peer-torch", "torch", &[&["setuptools"], &TORCH[..]].concat())
 }
 
 /// The same with torchvision and Pillow.
 pub(crate) fn torchvision() -> Result<PathBuf> {
-    environment("torchvision", &["torchvision", "pillow"])
+    environment("peer-torch", "torchvision", &[&["setuptools"], &TORCH[..], &["torchvision", "pillow"]].concat())
 }
 
-/// The environment that has PyTorch, with more packages where they are missing.
-fn environment(module: &str, more: &[&str]) -> Result<PathBuf> {
-    let folder = target_folder()?.join("peer-torch");
+/// The Python of an environment with faiss.
+pub(crate) fn faiss() -> Result<PathBuf> {
+    environment("peer-faiss", "faiss", &["faiss-cpu", "numpy", "packaging"])
+}
+
+/// The environment of a name, with packages where the module is missing.
+fn environment(name: &str, module: &str, packages: &[&str]) -> Result<PathBuf> {
+    let folder = target_folder()?.join(name);
     let python = folder.join(if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" });
     if imports(&python, module) {
         return Ok(python);
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "setuptools"]);
-    run_command(install.args(TORCH).args(more))?;
-    if !imports(&python, module) {
-        // Some builds ask for CUDA's libraries even to be imported.
+    let install = |more: &[&str]| {
         let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-        run_command(install.args(&TORCH[..1]).args(more))?;
+        run_command(install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(more))
+    };
+    install(&[&["--no-deps"], packages].concat())?;
+    if !imports(&python, module) {
+        // Some builds of PyTorch ask for CUDA's libraries even to be imported.
+        install(packages)?;
     }
     if imports(&python, module) {
         Ok(python)

@@ -45,12 +45,21 @@ impl Run {
 
     /// Fails if something that `splits` holds out was trained on.
     pub(crate) fn check_leakage(&self, dataset: &Dataset, splits: &Splits, split: Split) -> Result<()> {
+        check_leakage(dataset, splits, split, &self.training()?)
+            .map_err(|error| Failure::new(error.is_input(), format!("{}: {error}", self.folder.display())))
+    }
+
+    /// What the run trained on.
+    pub(crate) fn training(&self) -> Result<TrainingRecord> {
         let path = self.folder.join("training.json");
         let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
-        let record: TrainingRecord =
-            serde_json::from_str(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))?;
-        check_leakage(dataset, splits, split, &record)
-            .map_err(|error| Failure::new(error.is_input(), format!("{}: {error}", self.folder.display())))
+        serde_json::from_str(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
+    }
+
+    /// The name of the data that the run trained on, where it trained on none of this dataset's items.
+    pub(crate) fn other_dataset(&self, record: &TrainingRecord, dataset: &Dataset) -> Option<String> {
+        let origin = if record.dataset.is_empty() { "other data" } else { &record.dataset };
+        record.is_of_other_items(dataset).then(|| origin.to_string())
     }
 }
 

@@ -54,6 +54,7 @@ fn train_evaluate_embed_search() {
     evaluate(&folder);
     embed(&folder);
     search(&folder);
+    out_of_domain(&folder);
     leakage(&folder);
 }
 
@@ -107,10 +108,10 @@ fn evaluate(folder: &Folder) {
         (Some(3), Some(11))
     );
     let rows = found["results"].as_array().unwrap();
-    for task in ["retrieval", "type", "crossmodal", "validity", "geometry"] {
+    for task in ["retrieval", "composed", "type", "crossmodal", "validity", "geometry"] {
         assert!(rows.iter().any(|row| row["task"] == task), "{task}");
     }
-    for view in ["TT", "II", "TI", "IT", "AVG"] {
+    for view in ["TT", "II", "TI", "IT", "AVG", "fused"] {
         let is = |row: &&Value| row["view"] == view && row["protocol"] == "21-way" && row["metric"] == "hit@5";
         let row = rows.iter().find(is).unwrap_or_else(|| panic!("{view}"));
         assert!((0.0..=1.0).contains(&row["value"].as_f64().unwrap()), "{row}");
@@ -185,6 +186,30 @@ fn search(folder: &Folder) {
     assert!(shown.contains("a red disc"), "{shown}");
     let told = search("i333", &[]).refused("unknown item");
     assert!(told.contains("\"i333\"") && told.contains("did you mean \"i33\"?"), "{told}");
+}
+
+/// A model of one dataset on another: nothing leaks, nothing was seen, and it says so.
+fn out_of_domain(folder: &Folder) {
+    let other = Folder::with_shapes();
+    other.write("items.jsonl", other.read("items.jsonl").replace("\"a ", "\"one "));
+    other.write("relations.jsonl", other.read("relations.jsonl").replace("the same colour", "one colour"));
+    let file = other.join("eval.json");
+    let run = folder.join("a");
+    let shown = rcml(["eval", &run, "--data", other.path(), "--task", "retrieval", "--json", &file]).done();
+    assert!(shown.contains("was trained on") && shown.contains("rcml (of "), "{shown}");
+    let found = json(&other.read("eval.json"));
+    let rows = found["results"].as_array().unwrap();
+    let of =
+        |relations: &str| rows.iter().any(|row| row["relations"] == relations && row["queries"].as_u64() > Some(0));
+    // Both datasets know "has the same shape" by these words.
+    assert!(of("all") && of("unseen") && of("seen"), "{found}");
+    let counted = |relations: &str| {
+        let is = |row: &&Value| {
+            row["relations"] == relations && row["view"] == "AVG" && row["metric"] == "mrr" && row["protocol"] == "full"
+        };
+        rows.iter().find(is).unwrap()["queries"].clone()
+    };
+    assert_eq!((counted("seen"), counted("unseen")), (counted("shape"), counted("colour")));
 }
 
 /// Another split of the same data holds out what the run was trained on.

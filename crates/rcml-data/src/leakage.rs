@@ -8,6 +8,9 @@ use crate::{Dataset, Edge, Error, Item, Relation, Result, Split, Splits};
 /// What a run trained on, kept in its folder so that any later evaluation can be checked against it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TrainingRecord {
+    /// Name of the dataset; empty in records of earlier versions.
+    #[serde(default)]
+    pub dataset: String,
     /// Fingerprints of the training items (of id and content), sorted.
     pub items: Vec<u64>,
     /// Fingerprints of the training relations (of all their phrasings), sorted.
@@ -29,10 +32,21 @@ impl TrainingRecord {
             prints
         };
         Self {
+            dataset: dataset.name(),
             items: sorted(items.copied().collect()),
             relations: sorted(relations.map(|(print, _)| *print).collect()),
             edges: sorted(edges.collect()),
         }
+    }
+
+    /// Whether a relation of these phrasings was trained on.
+    pub fn knows(&self, relation: &Relation) -> bool {
+        self.relations.binary_search(&fingerprint(relation.descriptions.iter().map(Some))).is_ok()
+    }
+
+    /// Whether none of the dataset's items was trained on: the run was trained on other data.
+    pub fn is_of_other_items(&self, dataset: &Dataset) -> bool {
+        !Fingerprints::of(dataset).items.iter().any(|print| self.items.binary_search(print).is_ok())
     }
 }
 
@@ -199,6 +213,18 @@ mod tests {
         let splits = Splits::assign(&data, &SplitConfig::default()).unwrap();
         assert!(message(&data, &splits, &record).contains("1 unseen relations (\"renamed\")"));
         assert!(check_leakage(&data, &splits, Split::Train, &record).is_ok());
+    }
+
+    #[test]
+    fn other_data_is_told_from_a_new_split_of_the_same() {
+        let data = dataset();
+        let record = TrainingRecord::of(&data, &Splits::assign(&data, &SplitConfig::default()).unwrap());
+        assert!(!record.is_of_other_items(&data) && record.knows(&data.relations[0]));
+        let mut other = dataset();
+        other.items.iter_mut().for_each(|item| item.text = Some(format!("another {}", item.id)));
+        other.relations[0] = Relation::new("sym", "goes well with");
+        assert!(record.is_of_other_items(&other), "the same ids are not the same items");
+        assert_eq!([&other.relations[0], &other.relations[1]].map(|r| record.knows(r)), [false, true]);
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub(crate) enum ErrorKind {
     Shape { scorer: String, view: String, found: usize, expected: usize, queries: usize, candidates: usize },
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("curve `{curve}`: {message}")]
-    Draw { curve: String, message: String },
+    #[error("curve `{figure}`: {message}")]
+    Draw { figure: String, message: String },
     #[error("cannot write JSON: {0}")]
     Json(serde_json::Error),
 }

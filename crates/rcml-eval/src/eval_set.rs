@@ -60,6 +60,44 @@ impl<'a> EvalSet<'a> {
         Ok(Self { dataset, splits: splits.clone(), split, items, others, held, whole, seen })
     }
 
+    /// The same for a model that saw only the relations that `saw` tells, such as one that was trained on other data: all others
+    /// are unseen.
+    #[must_use]
+    pub fn seen_where(mut self, saw: impl Fn(&Relation) -> bool) -> Self {
+        for (seen, relation) in self.seen.iter_mut().zip(&self.dataset.relations) {
+            *seen &= saw(relation);
+        }
+        self
+    }
+
+    /// Training items with the edges of unseen relations between them, which no split uses; `None` where there are none, and where
+    /// splits share their items.
+    pub(crate) fn known_items(&self) -> Option<Self> {
+        let items = self.splits.items_of(Split::Train);
+        if self.split == Split::Train || self.splits.shares_items() {
+            return None;
+        }
+        let inside = |item: &u32| items.binary_search(item).is_ok();
+        let unused = self.dataset.edges.iter().zip(&self.splits.edges).filter(|(_, split)| split.is_none());
+        let edges = unused.map(|(edge, _)| edge).filter(|edge| {
+            self.splits.relations.get(edge.relation as usize) == Some(&Split::Test)
+                && inside(&edge.source)
+                && inside(&edge.target)
+        });
+        let held = RelationGraph::new(self.dataset.items.len(), &self.dataset.relations, edges);
+        let any = (0..self.dataset.relations.len() as u32).any(|relation| held.pairs(relation) > 0);
+        any.then(|| Self {
+            dataset: self.dataset,
+            splits: self.splits.clone(),
+            split: self.split,
+            others: self.splits.items.iter().zip(0..).filter(|(of, _)| **of != Split::Train).map(|(_, i)| i).collect(),
+            items,
+            held,
+            whole: self.whole.clone(),
+            seen: self.seen.clone(),
+        })
+    }
+
     /// The whole dataset.
     pub fn dataset(&self) -> &'a Dataset {
         self.dataset
@@ -142,6 +180,8 @@ mod tests {
         assert!(set.whole().pairs(0) > set.held().pairs(0));
         assert!(set.held().anchors(0).iter().all(|a| set.items().contains(a)));
         assert_eq!(set.groups(0), ["all", "seen", "family:factor"]);
+        let elsewhere = EvalSet::new(&dataset, &splits, Split::Test).unwrap().seen_where(|_| false);
+        assert_eq!(elsewhere.groups(0), ["all", "unseen", "family:factor"]);
         assert_eq!(set.groups(1), ["all", "unseen", "family:factor"]);
     }
 

@@ -62,8 +62,8 @@ pub use item_vectors::{Conditioning, ItemVectors};
 pub use model_scorer::ModelScorer;
 pub use probe::{Platt, Probe, ProbeConfig};
 pub use report::{
-    Answer, CaseItem, CaseStudy, Column, Comparison, Curve, EvalReport, QueryValues, ReportData, ResultRow,
-    ResultTable, Series, compare, read_curves,
+    Answer, Bar, Bars, CaseItem, CaseStudy, Column, Comparison, Curve, EvalReport, Figure, Map, Page, Panel,
+    QueryValues, ReportData, ResultRow, ResultTable, Series, compare, read_curves,
 };
 pub use scorer::{RelationRef, Scorer};
 pub use task::{EvalOptions, Task, TaskResult, evaluate};

@@ -1,10 +1,12 @@
 //! A trained model under evaluation.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 use rcml_data::{Dataset, Role};
+use rcml_kernels::row_products;
 use rcml_model::{
     ConditionedSide, Embedder, Embeddings, EncodedItems, ItemReader, RelationInText, RelationQuery, Roles,
 };
@@ -29,10 +31,14 @@ pub struct ModelScorer {
     encoded: Option<EncodedItems>,
     /// Item -> its row in `encoded`.
     rows: HashMap<u32, u32>,
-    relation: Option<RelationRef>,
+    /// What the vectors below were embedded under: queries, candidates.
+    under: Option<Under>,
     queries: Vectors,
     candidates: Vectors,
 }
+
+/// What queries and candidates are embedded under.
+type Under = (RelationQuery, RelationQuery);
 
 /// Embedded items on the host.
 #[derive(Debug, Default)]
@@ -59,13 +65,13 @@ impl ModelScorer {
         let modalities: Vec<String> = modalities.filter(|name| known.contains(name)).collect();
         Self {
             name: name.into(),
-            views: View::all(&modalities),
+            views: View::all(&modalities).into_iter().chain([View::fused()]).collect(),
             relations: dataset.relations.iter().map(|r| (r.description().to_string(), roles.of(r))).collect(),
             embedder,
             reader,
             encoded: None,
             rows: HashMap::new(),
-            relation: None,
+            under: None,
             queries: Vectors::default(),
             candidates: Vectors::default(),
         }
@@ -76,7 +82,7 @@ impl ModelScorer {
         &self.embedder
     }
 
-    fn words(&self, relation: RelationRef) -> Result<(RelationQuery, RelationQuery)> {
+    fn words(&self, relation: RelationRef) -> Result<Under> {
         let RelationRef::Index(index) = relation else {
             return Ok((RelationQuery::SameItem, RelationQuery::SameItem));
         };
@@ -107,18 +113,18 @@ impl ModelScorer {
     }
 
     /// Embeds what is asked for and not yet embedded. Returns whether queries are among the candidates' vectors.
-    fn embed(&mut self, relation: RelationRef, queries: &[u32], candidates: &[u32]) -> Result<bool> {
+    fn embed(&mut self, under: Under, queries: &[u32], candidates: &[u32]) -> Result<bool> {
         self.encode(queries.iter().chain(candidates))?;
-        if self.relation != Some(relation) {
+        if self.under.as_ref() != Some(&under) {
             self.queries = Vectors::default();
             // Candidates that no relation conditions stay the same under the next one.
             if self.embedder.config().side == ConditionedSide::Both {
                 self.candidates = Vectors::default();
             }
-            self.relation = Some(relation);
+            self.under = Some(under.clone());
         }
         let Some(encoded) = &self.encoded else { return Ok(true) };
-        let (query, candidate) = self.words(relation)?;
+        let (query, candidate) = under;
         let shared = self.shares_vectors(&query, &candidate);
         let (own, others): (&[u32], &[u32]) = if shared { (&[], queries) } else { (queries, &[]) };
         let new = self.candidates.missing(candidates.iter().chain(others));
@@ -132,6 +138,25 @@ impl ModelScorer {
             self.queries.extend(&new, self.embedder.queries(&self.reader, &items, &query)?)?;
         }
         Ok(shared)
+    }
+
+    fn scores_under(&mut self, under: Under, view: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
+        let shared = self.embed(under, queries, candidates)?;
+        let mut scores = vec![f32::NAN; queries.len() * candidates.len()];
+        if let Some((from, to)) = self.sides(shared, view) {
+            let (from, to) = (from.matrix(queries), to.matrix(candidates));
+            row_products(&from.values, &to.values, from.width, &mut scores);
+            for (row, present) in scores.chunks_mut(candidates.len().max(1)).zip(&from.present) {
+                if !present {
+                    row.fill(f32::NAN);
+                }
+            }
+            let missing: Vec<usize> = (0..candidates.len()).filter(|at| !to.present[*at]).collect();
+            for row in scores.chunks_mut(candidates.len().max(1)) {
+                missing.iter().for_each(|at| row[*at] = f32::NAN);
+            }
+        }
+        Ok(scores)
     }
 
     fn sides(&self, shared: bool, view: &View) -> Option<(Rows<'_>, Rows<'_>)> {
@@ -164,28 +189,29 @@ impl Scorer for ModelScorer {
         }
         self.encoded = Some(self.embedder.encode(&self.reader, items, &|_| {})?);
         self.rows = items.iter().copied().zip(0..).collect();
-        (self.queries, self.candidates, self.relation) = (Vectors::default(), Vectors::default(), None);
+        (self.queries, self.candidates, self.under) = (Vectors::default(), Vectors::default(), None);
         Ok(())
     }
 
     fn scores(&mut self, relation: RelationRef, view: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
-        let shared = self.embed(relation, queries, candidates)?;
-        let mut scores = vec![f32::NAN; queries.len() * candidates.len()];
-        if let Some((from, to)) = self.sides(shared, view) {
-            let columns: Vec<Option<&[f32]>> = candidates.iter().map(|item| to.vector(*item)).collect();
-            scores.par_chunks_mut(candidates.len().max(1)).zip(queries).for_each(|(scores, query)| {
-                let Some(query) = from.vector(*query) else { return };
-                for (score, candidate) in scores.iter_mut().zip(&columns) {
-                    *score = candidate.map_or(f32::NAN, |candidate| dot(query, candidate));
-                }
-            });
-        }
-        Ok(scores)
+        self.scores_under(self.words(relation)?, view, queries, candidates)
+    }
+
+    fn text_scores(
+        &mut self,
+        words: &str,
+        view: &View,
+        queries: &[u32],
+        candidates: &[u32],
+    ) -> Result<Option<Vec<f32>>> {
+        let (query, candidate) = self.embedder.config().roles.of_words();
+        let of = |role: Role| RelationQuery::Relation(words.to_string(), role);
+        self.scores_under((of(query), of(candidate)), view, queries, candidates).map(Some)
     }
 
     fn pair_scores(&mut self, relation: RelationRef, view: &View, pairs: &[(u32, u32)]) -> Result<Vec<f32>> {
         let (queries, candidates): (Vec<u32>, Vec<u32>) = pairs.iter().copied().unzip();
-        let shared = self.embed(relation, &queries, &candidates)?;
+        let shared = self.embed(self.words(relation)?, &queries, &candidates)?;
         let Some((from, to)) = self.sides(shared, view) else { return Ok(vec![f32::NAN; pairs.len()]) };
         let score = |&(query, candidate): &(u32, u32)| match (from.vector(query), to.vector(candidate)) {
             (Some(query), Some(candidate)) => dot(query, candidate),
@@ -197,11 +223,11 @@ impl Scorer for ModelScorer {
     fn item_vectors(&mut self, condition: Conditioning, side: &Side, items: &[u32]) -> Result<Option<ItemVectors>> {
         match condition {
             Conditioning::Query(relation) => {
-                let shared = self.embed(relation, items, &[])?;
+                let shared = self.embed(self.words(relation)?, items, &[])?;
                 Ok(if shared { &self.candidates } else { &self.queries }.of(side, items))
             }
             Conditioning::Candidate(relation) => {
-                self.embed(relation, &[], items)?;
+                self.embed(self.words(relation)?, &[], items)?;
                 Ok(self.candidates.of(side, items))
             }
             Conditioning::None => {
@@ -262,16 +288,26 @@ impl Vectors {
     fn extend(&mut self, items: &[u32], embeddings: Embeddings) -> Result<()> {
         let before = self.rows.len();
         self.rows.extend(items.iter().copied().zip(before..));
-        let any = (0..items.len()).map(|i| embeddings.modalities.iter().any(|(_, _, present)| present[i])).collect();
+        let any: Vec<bool> =
+            (0..items.len()).map(|i| embeddings.modalities.iter().any(|(_, _, present)| present[i])).collect();
+        let [_, width] = embeddings.fused.dims();
+        let mut mean = vec![0.0; items.len() * width];
         for (name, vectors, present) in embeddings.modalities {
-            self.push(Side::Modality(name), vectors, present)?;
+            let vectors = values(vectors)?;
+            // A missing modality is a row of zeros.
+            mean.iter_mut().zip(&vectors).for_each(|(mean, value)| *mean += value);
+            self.push(Side::Modality(name), vectors, width, present);
         }
-        self.push(Side::Fused, embeddings.fused, any)
+        mean.chunks_mut(width.max(1)).for_each(|row| {
+            let length = dot(row, row).sqrt().max(f32::MIN_POSITIVE);
+            row.iter_mut().for_each(|value| *value /= length);
+        });
+        self.push(Side::Mean, mean, width, Vec::clone(&any));
+        self.push(Side::Fused, values(embeddings.fused)?, width, any);
+        Ok(())
     }
 
-    fn push(&mut self, side: Side, vectors: Tensor<2>, present: Vec<bool>) -> Result<()> {
-        let [_, width] = vectors.dims();
-        let values = values(vectors)?;
+    fn push(&mut self, side: Side, values: Vec<f32>, width: usize, present: Vec<bool>) {
         match self.columns.iter_mut().find(|column| column.side == side) {
             Some(column) => {
                 column.values.extend(values);
@@ -279,7 +315,6 @@ impl Vectors {
             }
             None => self.columns.push(Column { side, values, present, width }),
         }
-        Ok(())
     }
 
     fn side(&self, side: &Side) -> Option<Rows<'_>> {
@@ -294,7 +329,31 @@ struct Rows<'a> {
     column: &'a Column,
 }
 
+/// The vectors of some items, one below the other; zeros where an item has none.
+struct Matrix<'a> {
+    values: Cow<'a, [f32]>,
+    present: Vec<bool>,
+    width: usize,
+}
+
 impl<'a> Rows<'a> {
+    fn matrix(&self, items: &[u32]) -> Matrix<'a> {
+        let (width, all) = (self.column.width, &self.column.values);
+        let present = items.iter().map(|item| self.vector(*item).is_some()).collect();
+        // The usual case: all candidates in the order in which they were embedded.
+        let in_order = items.iter().zip(0..).all(|(item, row)| self.rows.get(item) == Some(&row));
+        let values = if in_order {
+            Cow::Borrowed(&all[..items.len() * width])
+        } else {
+            let mut values = vec![0.0; items.len() * width];
+            for (item, row) in items.iter().zip(values.chunks_mut(width.max(1))) {
+                self.vector(*item).into_iter().for_each(|vector| row.copy_from_slice(vector));
+            }
+            Cow::Owned(values)
+        };
+        Matrix { values, present, width }
+    }
+
     /// The item's vector, where the item has the modality.
     fn vector(&self, item: u32) -> Option<&'a [f32]> {
         let row = *self.rows.get(&item)?;

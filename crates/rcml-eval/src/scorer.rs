@@ -68,6 +68,24 @@ pub trait Scorer {
         Ok(out)
     }
 
+    /// Scores of all candidates for all queries under free text, which need be no relation of the dataset; `None` for a method that
+    /// reads no words.
+    ///
+    /// # Shapes
+    /// As of [`Scorer::scores`].
+    ///
+    /// # Errors
+    /// The scorer's own.
+    fn text_scores(
+        &mut self,
+        _words: &str,
+        _view: &View,
+        _queries: &[u32],
+        _candidates: &[u32],
+    ) -> Result<Option<Vec<f32>>> {
+        Ok(None)
+    }
+
     /// Unit vectors of items, for probes and for the geometry of the embedding; `None` for a method that has none.
     ///
     /// # Errors
@@ -119,7 +137,8 @@ pub(crate) fn checked_pair_scores<S: Scorer + ?Sized>(
     Ok(scores)
 }
 
-fn check_length<S: Scorer + ?Sized>(
+/// That a scorer gave one score for each query and candidate.
+pub(crate) fn check_length<S: Scorer + ?Sized>(
     scorer: &S,
     view: &View,
     scores: &[f32],

@@ -8,6 +8,8 @@ pub enum Side {
     /// The embedding of one modality: `text`, `image`, or a feature modality's name.
     Modality(String),
     /// The mean of the item's modality embeddings, over the modalities that it has.
+    Mean,
+    /// The item's one embedding as its model makes it: where confidences are learned, not all modalities say the same.
     Fused,
 }
 
@@ -28,13 +30,15 @@ impl Side {
     fn long(&self) -> &str {
         match self {
             Self::Modality(name) => name,
+            Self::Mean => "mean",
             Self::Fused => "fused",
         }
     }
 }
 
 /// A pair of sides: the query's and the candidates'. The views of the paper are TT, II, TI (the query's text to a
-/// candidate's image), IT and AVG (the cosine of the means of the modality embeddings).
+/// candidate's image), IT and AVG (the cosine of the means of the modality embeddings). `fused` compares the one embedding that
+/// a model makes of an item, which is what searching compares; the two are the same for a model that fuses by the mean.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct View {
     /// Side of the query item.
@@ -51,6 +55,11 @@ impl View {
 
     /// AVG: the cosine of the means of the modality embeddings.
     pub fn avg() -> Self {
+        Self { query: Side::Mean, candidate: Side::Mean }
+    }
+
+    /// `fused`: the cosine of the items' one embedding.
+    pub fn fused() -> Self {
         Self { query: Side::Fused, candidate: Side::Fused }
     }
 
@@ -64,14 +73,16 @@ impl View {
 
     /// Whether the two sides are two different modalities.
     pub fn is_cross_modal(&self) -> bool {
-        self.query != self.candidate && self.query != Side::Fused && self.candidate != Side::Fused
+        let is_modality = |side: &Side| matches!(side, Side::Modality(_));
+        self.query != self.candidate && is_modality(&self.query) && is_modality(&self.candidate)
     }
 
-    /// Name in tables and JSON: `TT`, `II`, `TI`, `IT`, `AVG`; with other modalities `audio>text`.
+    /// Name in tables and JSON: `TT`, `II`, `TI`, `IT`, `AVG`, `fused`; with other modalities `audio>text`.
     pub fn label(&self) -> String {
         match (self.query.letter(), self.candidate.letter()) {
             (Some(query), Some(candidate)) => format!("{query}{candidate}"),
-            _ if self.query == Side::Fused && self.candidate == Side::Fused => "AVG".into(),
+            _ if self.query == Side::Mean && self.candidate == Side::Mean => "AVG".into(),
+            _ if self.query == Side::Fused && self.candidate == Side::Fused => "fused".into(),
             _ => format!("{}>{}", self.query.long(), self.candidate.long()),
         }
     }

@@ -74,6 +74,23 @@ fn ranking_metrics_equal_ranx_scikit_learn_and_scipy() {
     }
 }
 
+/// scikit-learn warns and gives 0 or NaN, ranx leaves the query out: here there is no value, or an error that says why.
+#[test]
+fn what_has_no_value_is_none_or_refused() {
+    let (scores, none, all) = ([0.2, 0.9, 0.4], [false; 3], [true; 3]);
+    assert!(auroc(&scores, &none).is_err() && auroc(&scores, &all).is_err() && auprc(&scores, &none).is_err());
+    let broken = [0.2, f64::NAN, 0.4];
+    let some = [true, false, true];
+    assert!(auroc(&broken, &some).is_err() && auprc(&broken, &some).is_err());
+    assert!(brier(&broken, &some).is_err() && expected_calibration_error(&broken, &some, 15).is_err());
+    let ranked = scores.map(|score| score as f32);
+    assert_eq!((average_precision(&ranked, &none), Rank::of_best(&[], &ranked)), (None, None));
+    assert_eq!((ndcg(&ranked, &none, 5), recall(&ranked, &none, 5)), (0.0, 0.0));
+    // A ranking takes NaN for "cannot be scored": last, tied with the like.
+    assert_eq!(Rank::of(f32::NAN, &ranked).expected(), 4.0);
+    assert_eq!(average_precision(&[f32::NAN, f32::NAN], &[true, false]), Some(0.75));
+}
+
 #[test]
 fn class_metrics_equal_scikit_learn() {
     for case in fixture()["classes"].as_array().unwrap() {

@@ -3,7 +3,7 @@
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
 //! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`layer_norm`] and
 //! [`gelu`] are what a transformer is made of, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and
-//! [`l2_normalize`] what contrastive losses are. This is
+//! [`l2_normalize`] what contrastive losses are; [`row_products`] and [`largest_products`] are what searching is. This is
 //! the only crate of the workspace that names a backend.
 //!
 //! ```
@@ -31,6 +31,7 @@ mod ndarray;
 mod normalize;
 mod pair_list;
 mod relation_pool;
+mod row_products;
 mod simd;
 mod sparse_rows;
 mod tokens;
@@ -43,6 +44,7 @@ pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use pair_list::{PairError, PairList};
 pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
+pub use row_products::{largest_products, row_products};
 pub use sparse_rows::SparseRows;
 pub use tokens::Tokens;
 

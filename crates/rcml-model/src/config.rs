@@ -1,7 +1,7 @@
 //! The model as data.
 
 use crate::{FusionConfig, Roles};
-use rcml_attention::ConditionerConfig;
+use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_encoders::pretrained::Projection;
 use rcml_encoders::{TextConfig, VisionConfig};
 use serde::{Deserialize, Serialize};
@@ -19,16 +19,18 @@ pub enum ConditionedSide {
     Query,
 }
 
-/// Whether the relation's text is appended to item texts when embedding for evaluation and search, as the paper does for
-/// its unconditioned baselines.
+/// Whether the relation's text is appended to item texts, as the paper does for its unconditioned baselines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RelationInText {
     /// Never.
     #[default]
     None,
-    /// To the text of the query. (On both sides the same words are added to every candidate and cancel out.)
+    /// To the text of the query, when embedding for evaluation and search. (On both sides the same words are added to every
+    /// candidate and cancel out.)
     Query,
+    /// The same, and to the text of every anchor in training.
+    Trained,
 }
 
 /// The model as data. What depends on the data set (vocabulary, modalities) is filled in when a run starts.
@@ -51,6 +53,9 @@ pub struct ModelConfig {
     pub fusion: FusionConfig,
     /// Whether the relation's text is appended to item texts.
     pub relation_in_text: RelationInText,
+    /// Whether relations are told apart by their words. Without, every relation conditions as the generic sentence `same_item` does:
+    /// an ablation.
+    pub relation_words: bool,
     /// The sentence that stands for "these are views of one item".
     pub same_item: String,
     /// The text encoder; it reads items and relations.
@@ -88,6 +93,7 @@ impl Default for ModelConfig {
             center: true,
             fusion: FusionConfig::default(),
             relation_in_text: RelationInText::None,
+            relation_words: true,
             same_item: "is the same item as".into(),
             text: TextConfig::default(),
             image: VisionConfig::default(),
@@ -100,6 +106,11 @@ impl Default for ModelConfig {
 }
 
 impl ModelConfig {
+    /// The words that a relation conditions with.
+    pub fn words_of<'a>(&'a self, relation: &'a str) -> &'a str {
+        if self.relation_words { relation } else { &self.same_item }
+    }
+
     /// Checks the values.
     ///
     /// # Errors
@@ -107,6 +118,15 @@ impl ModelConfig {
     pub fn validate(&self) -> Result<(), String> {
         if self.width == 0 {
             return Err("width: expected at least 1, found 0".into());
+        }
+        let conditioner = &self.conditioner;
+        let conditions = conditioner.pool != Pool::Summary || conditioner.modulate != Modulate::None;
+        if self.relation_in_text == RelationInText::Trained && conditions {
+            return Err(format!(
+                "relation_in_text: trained is for a model without conditions (conditioner.pool = \"summary\", modulate = \"none\"), \
+                 found pool {:?} and modulate {:?}",
+                conditioner.pool, conditioner.modulate
+            ));
         }
         if self.same_item.trim().is_empty() {
             return Err("same_item: expected a sentence, found an empty text".into());

@@ -162,7 +162,7 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn queries(&self, reader: &ItemReader, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
         match (self.config.relation_in_text, relation) {
-            (RelationInText::Query, RelationQuery::Relation(text, _)) => {
+            (RelationInText::Query | RelationInText::Trained, RelationQuery::Relation(text, _)) => {
                 let extended = self.with_relation_text(reader, items, text)?;
                 self.embed(&extended, Some(relation))
             }
@@ -246,7 +246,7 @@ impl Embedder {
 
     /// A relation's embedding, `[1, D]`.
     fn relation(&self, text: &str, role: Role) -> Result<Tensor<2>> {
-        let text = self.texts.read(&[text])?;
+        let text = self.texts.read(&[self.config.words_of(text)])?;
         self.model.relations(&text, &[role], &self.device).ok_or_else(other_encoder)
     }
 

@@ -12,7 +12,9 @@ use rcml_data::{
 use rcml_encoders::TextTokenizer;
 use rcml_encoders::pretrained::cache_folder;
 use rcml_losses::{AnchorRow, Objective, PairTargets};
-use rcml_model::{ImageInput, ItemBatch, ItemReader, ModalityShape, Roles, TextInput, TextReader, Towers};
+use rcml_model::{
+    ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, TextInput, TextReader, Towers,
+};
 
 use crate::generated::wrong_texts;
 use crate::{Event, Observer, Result, RunConfig, Steps};
@@ -37,6 +39,7 @@ pub(crate) struct RunData {
     image_shift: i32,
     roles: Roles,
     generates: bool,
+    model: ModelConfig,
 }
 
 /// The input of one training step.
@@ -47,6 +50,8 @@ pub(crate) struct StepInput {
     /// Per relation, the condition of its anchors and of its candidates.
     pub(crate) slots: Vec<(usize, usize)>,
     pub(crate) related: PairTargets,
+    /// The texts of the anchors with their relation's words behind them, in the order of the rows of `related`.
+    pub(crate) spoken: Option<TextInput>,
     /// The generic relation.
     pub(crate) generic: TextInput,
     pub(crate) same_item: PairTargets,
@@ -139,6 +144,7 @@ impl RunData {
             image_shift: (config.training.image_shift * config.model.image.size as f64).round() as i32,
             roles: config.model.roles,
             generates: Objective::new(config.objective.clone()).uses_generated(),
+            model: config.model.clone(),
         })
     }
 
@@ -163,6 +169,7 @@ impl RunData {
             let text = relation.descriptions.get(drawn.phrasing).map_or("", String::as_str);
             let (anchor, candidate) = self.roles.of(relation);
             let first = texts.len();
+            let text = self.model.words_of(text);
             texts.push(text);
             roles.push(anchor);
             if candidate != anchor {
@@ -186,15 +193,32 @@ impl RunData {
         let wrong =
             if self.generates { wrong_texts(drawn(), &mut self.stream(step, b"generated texts ")) } else { vec![] };
         let generated = if wrong.is_empty() { None } else { Some(self.texts.read(&wrong)?) };
+        let related = self.related(&batch).with_seed(self.seed ^ step.rotate_left(32));
+        let spoken = match self.model.relation_in_text {
+            RelationInText::Trained => Some(self.spoken(&batch, &related)?),
+            RelationInText::None | RelationInText::Query => None,
+        };
         Ok(StepInput {
             items,
             generated,
             conditions,
             slots,
-            related: self.related(&batch).with_seed(self.seed ^ step.rotate_left(32)),
+            related,
+            spoken,
             generic: self.same_item.clone(),
             same_item: self.same_item(&batch).with_seed(self.seed ^ step.rotate_left(32)),
         })
+    }
+
+    fn spoken(&self, batch: &RelationBatch, related: &PairTargets) -> Result<TextInput> {
+        let [_, anchors, _] = related.shape();
+        let text = |(position, row): (usize, &u32)| {
+            let drawn = &batch.relations[position / anchors.max(1)];
+            let words = &self.dataset.relations[drawn.relation as usize].descriptions[drawn.phrasing];
+            format!("{} {words}", self.reader.text(batch.items[*row as usize]).unwrap_or(""))
+        };
+        let texts: Vec<String> = related.rows().iter().enumerate().map(text).collect();
+        Ok(self.texts.read(&texts)?)
     }
 
     /// Random numbers of a step, for one purpose.

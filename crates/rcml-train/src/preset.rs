@@ -1,14 +1,16 @@
 //! Named compositions: methods that differ in a few settings of one program.
 
+use std::collections::BTreeMap;
+
 use rcml_attention::{AttentionConfig, AttentionInit, ConditionerConfig, Modulate, Pool, SummaryBias};
-use rcml_losses::{Average, Denominator, ObjectiveConfig, TemperatureConfig};
+use rcml_losses::{Average, Between, Denominator, ObjectiveConfig, Over, TemperatureConfig, TermConfig};
 use rcml_model::{FusionConfig, ModelConfig, RelationInText, Roles};
 
 use crate::RunConfig;
 
 /// Names that [`RunConfig::resolve`] accepts.
 pub fn preset_names() -> &'static [&'static str] {
-    &["rcml", "rcml-paper", "gate", "clip-relations", "clip"]
+    &["rcml", "rcml-paper", "gate", "clip-relations", "clip-relations-text", "clip", "siglip"]
 }
 
 /// The configuration of a preset; encoders, optimiser and budget are the same in all of them.
@@ -70,6 +72,27 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
             model: ModelConfig { relation_in_text: RelationInText::Query, ..unconditioned },
             ..base
         }),
+        // The same with the relation's text behind the anchor's in training as well.
+        "clip-relations-text" => {
+            let base = preset("clip-relations")?;
+            let model = ModelConfig { relation_in_text: RelationInText::Trained, ..base.model };
+            Some(RunConfig { preset: name.into(), model, ..base })
+        }
+        // Image-text pairs alone, each pair of the batch a yes or a no of its own instead of a choice among all.
+        "siglip" => {
+            let base = preset("clip")?;
+            let term = TermConfig {
+                method: "siglip".into(),
+                weight: 1.0,
+                over: Some(Over::Items),
+                between: Between::Inter,
+                temperature: None,
+                // The paper's -10 is for tens of thousands of pairs a batch.
+                parameters: BTreeMap::from([("bias".into(), -5.0)]),
+            };
+            let objective = ObjectiveConfig { same_item: 0.0, terms: vec![term], ..base.objective };
+            Some(RunConfig { preset: name.into(), objective, ..base })
+        }
         // Image-text pairs alone.
         "clip" => Some(RunConfig {
             objective: ObjectiveConfig { related: 0.0, same_item: 1.0, ..base.objective.clone() },

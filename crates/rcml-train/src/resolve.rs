@@ -187,6 +187,7 @@ mod tests {
             ("objective.terms=[{method=\"hcl\",parameters={betta=1.0}}]", "did you mean `beta`"),
             ("objective.terms=[{method=\"slap\"}]", "momentum"),
             ("optimizer.rates.texts=1", "texts"),
+            ("model.relation_in_text=trained", "without conditions"),
         ] {
             let error = resolve(&[setting]).unwrap_err();
             assert!(error.is_input() && error.to_string().contains(words), "{setting}: {error}");

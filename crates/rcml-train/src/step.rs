@@ -104,7 +104,13 @@ fn related(
     };
     let count = anchors.len();
     let index = Tensor::<1, Int>::from_data(TensorData::new(anchors, [count]), device);
-    let anchors = z.reshape([c * b, d]).select(0, index).reshape([u, count / u.max(1), d]);
+    let spoken = input.spoken.as_ref().filter(|_| modality.name == "text");
+    let spoken = spoken.and_then(|texts| model.encode_beside(texts, modality.mean.as_ref(), device));
+    let anchors = match spoken {
+        Some(tokens) => model.conditioner().unconditioned(&tokens),
+        None => z.reshape([c * b, d]).select(0, index),
+    };
+    let anchors = anchors.reshape([u, count / u.max(1), d]);
     let of = |z: &Tensor<3>| model.confidence(config, &modality.name, z);
     let confidence = of(&anchors).zip(of(&candidates));
     let everyone = everyone.map(|z| (z.clone(), of(&z)));
@@ -120,4 +126,74 @@ fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
 
 fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
     ConditionedModality::new(&modality.name, anchors, candidates, modality.present.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use rcml_data::Role;
+    use rcml_encoders::Tokens;
+    use rcml_encoders::pretrained::StateBatch;
+    use rcml_losses::AnchorRow;
+    use rcml_model::{ItemBatch, ModalityShape, TextInput};
+
+    use super::*;
+    use crate::RunConfig;
+
+    const ITEMS: usize = 4;
+    const WIDTH: usize = 8;
+
+    /// Two relations of two ends each, with one pair each: 0 and 1 under the first, 2 and 3 under the second.
+    fn input() -> StepInput {
+        let anchor = |row, positives| AnchorRow { row, positives, excluded: &[] };
+        let nothing = || TextInput::States(StateBatch::padded(&[vec![0.0; WIDTH]], WIDTH));
+        StepInput {
+            items: ItemBatch { items: ITEMS, text: None, image: None, features: Default::default() },
+            conditions: Some((nothing(), vec![Role::Source, Role::Target, Role::Source, Role::Target])),
+            slots: vec![(0, 1), (2, 3)],
+            related: PairTargets::new(ITEMS, &[vec![anchor(0, &[1])], vec![anchor(2, &[3])]]),
+            spoken: None,
+            generic: nothing(),
+            same_item: PairTargets::new(ITEMS, &[]),
+        }
+    }
+
+    /// A candidate that was conditioned on a relation of its own could be told from the others by that relation alone: every item
+    /// of the batch, whatever it is related by, has to be conditioned on the anchor's.
+    #[test]
+    fn every_candidate_is_conditioned_on_the_anchors_relation() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            let settings = ["model.width=8".to_string(), "model.conditioner.rank=2".to_string()];
+            let mut config = RunConfig::resolve(Some("gate"), None, &settings, None).unwrap().model;
+            config.modalities = vec![ModalityShape { name: "shape".into(), input: 3 }];
+            config.vocabulary = 16;
+            device.seed(3);
+            let model = config.init(&Default::default(), &[], &device);
+            let random =
+                |shape: [usize; 3]| Tensor::<3>::random(shape, burn::tensor::Distribution::Normal(0.0, 1.0), &device);
+            let modality = EncodedModality {
+                name: "shape".into(),
+                tokens: Tokens::with_summary_first(random([ITEMS, 2, WIDTH]), None),
+                present: vec![true; ITEMS],
+                mean: None,
+            };
+            let relations = random([1, 4, WIDTH]).reshape([4, WIDTH]);
+            let found = related(&model, &config, &modality, relations.clone(), &input(), false, &device);
+            let values = |z: Tensor<3>| z.try_into_vec_as::<f32>().unwrap();
+            let under = |slot: usize| {
+                let relation = relations.clone().slice([slot..slot + 1, 0..WIDTH]);
+                values(model.conditioner().forward(&modality.tokens, relation).swap_dims(0, 1))
+            };
+            let close = |a: &[f32], b: &[f32]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-5);
+            let candidates = values(found.candidates);
+            for (relation, found) in candidates.chunks(ITEMS * WIDTH).enumerate() {
+                let target = 2 * relation + 1;
+                assert!(close(found, &under(target)), "{name}: candidates of relation {relation}");
+                // The bug would be seen: under the other relation an item is somewhere else.
+                assert!(!close(found, &under(3 - 2 * relation)), "{name}");
+            }
+            let anchors = values(found.anchors);
+            assert!(close(&anchors[..WIDTH], &under(0)[..WIDTH]), "{name}: item 0 asks under the first relation");
+            assert!(close(&anchors[WIDTH..], &under(2)[2 * WIDTH..3 * WIDTH]), "{name}: item 2 under the second");
+        }
+    }
 }

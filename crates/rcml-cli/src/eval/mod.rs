@@ -24,6 +24,7 @@ use crate::run::{Run, read_items};
   rcml eval runs/rcml-1 runs/rcml-2 runs/clip-1 --data emoji --task retrieval --json results.json
   rcml eval runs/rcml-1 runs/clip-1 --data emoji --compare
   rcml eval run --data emoji --task validity --task classification
+  rcml eval runs/of-emoji runs/of-grocery --data grocery     # out of domain: a model of other data beside one of these
 
 Several runs make one table: one row for each preset, with mean and standard deviation over its seeds. Values in tables are
 percent, values in JSON fractions. Every reading of the test split is noted in RUN/readings.jsonl.")]
@@ -75,6 +76,8 @@ pub(crate) struct EvalArguments {
 enum AskedTask {
     /// Which items relate to this one in this way?
     Retrieval,
+    /// Which items relate to this one in two ways at once? Asked in words that no relation has
+    Composed,
     /// Which relation holds between two items?
     Type,
     /// Which picture belongs to this text?
@@ -112,11 +115,24 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
 
     let mut reports = Vec::new();
     let mut first_scorer = None;
+    let mut notes = warnings;
     for run in &runs {
+        let record = run.training()?;
+        let saw = EvalSet::new(&dataset, &splits, arguments.split())?.seen_where(|relation| record.knows(relation));
+        let mut name = run.config.preset.clone();
+        if let Some(origin) = run.other_dataset(&record, &dataset) {
+            name = format!("{name} (of {origin})");
+            notes.push(format!(
+                "{} was trained on {origin}: every item of {} is new to it, and so is every relation but those that both describe \
+                 in the same words; its numbers stand under `unseen` and `all`",
+                run.folder.display(),
+                dataset.name()
+            ));
+        }
         let embedder = run.embedder(&arguments.device)?;
         let reader = read_items(&embedder, &dataset, set.items())?;
-        let mut scorer = ModelScorer::new(run.config.preset.as_str(), &dataset, embedder, reader);
-        reports.push(arguments.evaluate(&set, &mut scorer, run.config.seed)?);
+        let mut scorer = ModelScorer::new(name, &dataset, embedder, reader);
+        reports.push(arguments.evaluate(&saw, &mut scorer, run.config.seed)?);
         first_scorer.get_or_insert(scorer);
     }
     let mut baselines = Vec::new();
@@ -147,7 +163,6 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
     if let Some(path) = &arguments.queries {
         queries::write(path, &all)?;
     }
-    let mut notes = warnings;
     for run in &runs {
         notes.extend(readings::record(&run.folder, &set, &arguments.tasks())?);
     }
@@ -174,6 +189,7 @@ impl EvalArguments {
         let asked = |task: Task| {
             let own = match task {
                 Task::Retrieval => AskedTask::Retrieval,
+                Task::Composed => AskedTask::Composed,
                 Task::Type => AskedTask::Type,
                 Task::CrossModal => AskedTask::Crossmodal,
                 Task::Validity => AskedTask::Validity,
@@ -199,11 +215,20 @@ impl EvalArguments {
 
     /// The split that all runs share, checked against what each of them trained on; warnings where leaks are allowed.
     fn splits(&self, runs: &[Run], dataset: &Dataset) -> Result<(Splits, Vec<String>)> {
-        let Some(first) = runs.first() else { return Err(Failure::input("expected at least one run")) };
+        let mut own = Vec::new();
+        for run in runs {
+            if run.other_dataset(&run.training()?, dataset).is_none() {
+                own.push(run);
+            }
+        }
+        let first = own.first().copied().or(runs.first());
+        let Some(first) = first else { return Err(Failure::input("expected at least one run")) };
         let splits = first.splits(dataset)?;
         let mut warnings = Vec::new();
         for run in runs {
-            if run.config.split != first.config.split && run.splits(dataset)? != splits {
+            // A run on other data has split nothing of this.
+            let elsewhere = run.other_dataset(&run.training()?, dataset).is_some();
+            if !elsewhere && run.config.split != first.config.split && run.splits(dataset)? != splits {
                 return Err(Failure::input(format!(
                     "{} and {} split the dataset in different ways, so their numbers cannot stand in one table",
                     first.folder.display(),

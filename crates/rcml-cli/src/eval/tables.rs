@@ -11,6 +11,11 @@ pub(super) fn tables(reports: &[EvalReport], set: &EvalSet<'_>) -> Vec<ResultTab
         of(&title, Column::headline()),
         of("Hit@5, 21-way, seen relations, by view", by_view(reports)),
         of("Hit@5 over the full corpus, by group of relations", by_group(reports)),
+        of("What is new to the model: MRR over the full corpus, view AVG", by_novelty(reports)),
+        of(
+            "Two relations at once, in words that no relation has: MRR over the full corpus, view AVG",
+            composed(reports),
+        ),
         of("The same item across modalities, full corpus", crossmodal(reports)),
         of("Which relation holds between two items, view AVG", relation_type()),
         of("Does the relation hold between two items, view AVG", validity()),
@@ -41,13 +46,14 @@ pub(super) fn markdown(tables: &[ResultTable]) -> String {
 /// The views of the paper first, then those of other modalities.
 fn by_view(reports: &[EvalReport]) -> Vec<Column> {
     let mut views = vec!["TT", "II", "TI", "IT"];
-    let found = asked(reports, "retrieval", |row| row.view != "AVG" && row.protocol == "21-way");
+    let found =
+        asked(reports, "retrieval", |row| !["AVG", "fused"].contains(&row.view.as_str()) && row.protocol == "21-way");
     for [_, _, view, _] in found {
         if !views.contains(&view) {
             views.push(view);
         }
     }
-    views.push("AVG");
+    views.extend(["AVG", "fused"]);
     views.into_iter().map(|view| Column::retrieval(view, "21-way", "seen", view, "hit@5")).collect()
 }
 
@@ -62,6 +68,31 @@ fn by_group(reports: &[EvalReport]) -> Vec<Column> {
     }
     let title = |group: &str| group.strip_prefix("family:").unwrap_or(group).to_string();
     groups.into_iter().map(|group| Column::retrieval(&title(group), "full", group, "AVG", "hit@5")).collect()
+}
+
+/// Nothing where no relation is unseen: the headline says it all.
+fn by_novelty(reports: &[EvalReport]) -> Vec<Column> {
+    let any = reports.iter().flat_map(|report| &report.results).any(|row| row.relations.starts_with("unseen"));
+    let groups = [
+        ("items", "seen"),
+        ("relation", "unseen:known-items"),
+        ("items and relation", "unseen"),
+        ("all queries on new items", "all"),
+    ];
+    let column = |(title, group): (&str, &str)| Column::retrieval(title, "full", group, "AVG", "mrr");
+    groups.into_iter().filter(|_| any).map(column).collect()
+}
+
+fn composed(reports: &[EvalReport]) -> Vec<Column> {
+    let titles = [
+        ("one text for both", "words"),
+        ("mean of two scores", "sum"),
+        ("item's vector + text's", "added"),
+        ("first relation alone", "first-half"),
+    ];
+    let has = reports.iter().flat_map(|report| &report.results).any(|row| row.task == "composed");
+    let column = |(title, protocol): (&str, &str)| column(title, "composed", protocol, "all", "AVG", "mrr");
+    titles.into_iter().filter(|_| has).map(column).collect()
 }
 
 /// Recall and MRR of a pair of modalities; of several pairs MRR alone, for the width of the table.

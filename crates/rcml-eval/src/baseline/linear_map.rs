@@ -47,7 +47,7 @@ impl LinearMapScorer {
             return Ok(None);
         }
         base.prepare(&items)?;
-        let Some(vectors) = base.item_vectors(Conditioning::None, &Side::Fused, &items)? else { return Ok(None) };
+        let Some(vectors) = base.item_vectors(Conditioning::None, &Side::Mean, &items)? else { return Ok(None) };
         let mut best: Option<(f64, Self)> = None;
         let moments: Vec<Moments> = training.iter().map(|pairs| Moments::of(&vectors, pairs)).collect();
         let all = Moments::sum(&moments, vectors.width());
@@ -99,7 +99,7 @@ impl LinearMapScorer {
             self.items.extend(missing);
             self.items.sort_unstable();
             self.items.dedup();
-            self.vectors = self.base.item_vectors(Conditioning::None, &Side::Fused, &self.items)?;
+            self.vectors = self.base.item_vectors(Conditioning::None, &Side::Mean, &self.items)?;
         }
         Ok(())
     }

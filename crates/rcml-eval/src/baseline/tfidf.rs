@@ -90,12 +90,15 @@ impl TfIdfScorer {
         vector
     }
 
-    fn query_vector(&self, relation: RelationRef, query: u32) -> Option<Vec<(u32, f32)>> {
-        let item = self.texts.get(query as usize).and_then(Option::as_deref);
-        let relation = match relation {
+    fn words(&self, relation: RelationRef) -> &str {
+        match relation {
             RelationRef::Index(index) => self.relations.get(index as usize).map_or("", String::as_str),
             RelationRef::SameItem => "",
-        };
+        }
+    }
+
+    fn query_vector(&self, relation: &str, query: u32) -> Option<Vec<(u32, f32)>> {
+        let item = self.texts.get(query as usize).and_then(Option::as_deref);
         let counted = match self.query {
             TfIdfQuery::Item => counts_of(&terms(item?)),
             TfIdfQuery::Relation => counts_of(&terms(relation)),
@@ -107,6 +110,15 @@ impl TfIdfScorer {
             }
         };
         Some(self.vector(&counted))
+    }
+
+    fn scores_under(&self, words: &str, queries: &[u32], candidates: &[u32]) -> Vec<f32> {
+        let row = |&query: &u32| match self.query_vector(words, query) {
+            Some(vector) => candidates.iter().map(|&c| self.score(&vector, c)).collect(),
+            None => vec![f32::NAN; candidates.len()],
+        };
+        let rows: Vec<Vec<f32>> = queries.par_iter().map(row).collect();
+        rows.into_iter().flatten().collect()
     }
 
     fn score(&self, query: &[(u32, f32)], candidate: u32) -> f32 {
@@ -131,15 +143,11 @@ impl Scorer for TfIdfScorer {
     }
 
     fn scores(&mut self, relation: RelationRef, _: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
-        let this = &*self;
-        let rows: Vec<Vec<f32>> = queries
-            .par_iter()
-            .map(|&query| match this.query_vector(relation, query) {
-                Some(vector) => candidates.iter().map(|&c| this.score(&vector, c)).collect(),
-                None => vec![f32::NAN; candidates.len()],
-            })
-            .collect();
-        Ok(rows.into_iter().flatten().collect())
+        Ok(self.scores_under(self.words(relation), queries, candidates))
+    }
+
+    fn text_scores(&mut self, words: &str, _: &View, queries: &[u32], candidates: &[u32]) -> Result<Option<Vec<f32>>> {
+        Ok(Some(self.scores_under(words, queries, candidates)))
     }
 
     fn pair_scores(&mut self, relation: RelationRef, _: &View, pairs: &[(u32, u32)]) -> Result<Vec<f32>> {
@@ -148,7 +156,7 @@ impl Scorer for TfIdfScorer {
         let scored: Vec<Vec<f32>> = runs
             .par_iter()
             .map(|run| {
-                let vector = run.first().and_then(|pair| this.query_vector(relation, pair.0));
+                let vector = run.first().and_then(|pair| this.query_vector(this.words(relation), pair.0));
                 run.iter().map(|pair| vector.as_ref().map_or(f32::NAN, |v| this.score(v, pair.1))).collect()
             })
             .collect();

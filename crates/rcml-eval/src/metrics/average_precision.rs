@@ -1,8 +1,7 @@
 //! Average precision of a ranking.
 
-use std::cmp::Ordering;
-
-use super::rank::order;
+use super::Placement;
+use super::chance::harmonic;
 
 /// Average precision: the mean over the right answers of the precision at their rank; its mean over queries is mAP. Of tied
 /// candidates every order is equally likely, and this is the expectation (McSherry and Najork, 2008): within a tie of n
@@ -12,22 +11,7 @@ use super::rank::order;
 /// # Shapes
 /// `scores` and `right` are parallel, one entry per candidate; entries of `right` beyond `scores` are ignored.
 pub fn average_precision(scores: &[f32], right: &[bool]) -> Option<f64> {
-    let mut sorted: Vec<(f32, bool)> = scores.iter().copied().zip(right.iter().copied()).collect();
-    sorted.sort_unstable_by(|a, b| order(b.0, a.0));
-    let relevant = sorted.iter().filter(|(_, right)| *right).count();
-    let (mut before, mut found, mut sum) = (0, 0, 0.0);
-    for group in sorted.chunk_by(|a, b| order(a.0, b.0) == Ordering::Equal) {
-        let (n, r) = (group.len(), group.iter().filter(|(_, right)| *right).count());
-        let others = if n > 1 { (r as f64 - 1.0) / (n as f64 - 1.0) } else { 0.0 };
-        if r > 0 {
-            let share = r as f64 / n as f64;
-            let precision = |j: usize| (found as f64 + 1.0 + (j - 1) as f64 * others) / (before + j) as f64;
-            sum += share * (1..=n).map(precision).sum::<f64>();
-        }
-        before += n;
-        found += r;
-    }
-    (relevant > 0).then(|| sum / relevant as f64)
+    Placement::marked(scores, right).average_precision()
 }
 
 /// Expected average precision of a random order of `candidates` with `right` right answers; 0 where there are none.
@@ -37,7 +21,8 @@ pub fn expected_average_precision(candidates: usize, right: usize) -> f64 {
     }
     let n = candidates.max(right);
     let others = if n > 1 { (right as f64 - 1.0) / (n as f64 - 1.0) } else { 0.0 };
-    (1..=n).map(|j| (1.0 + (j - 1) as f64 * others) / j as f64).sum::<f64>() / n as f64
+    // The mean over places j of (1 + (j - 1) others) / j.
+    ((1.0 - others) * harmonic(n) + others * n as f64) / n as f64
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! Metrics over several right answers at once: nDCG and recall.
 
-use std::cmp::Ordering;
-
-use super::rank::order;
+use super::Placement;
 
 /// nDCG@k with binary gains: sum over right answers among the best k of 1 / log2(rank + 1), divided by the best sum that
 /// is possible. Tied candidates share the mean gain of the places they occupy (McSherry and Najork, 2008). 0 where
@@ -11,15 +9,7 @@ use super::rank::order;
 /// # Shapes
 /// `scores` and `right` are parallel, one entry per candidate; entries of `right` beyond `scores` are ignored.
 pub fn ndcg(scores: &[f32], right: &[bool], k: usize) -> f64 {
-    let relevant = scores.iter().zip(right).filter(|(_, right)| **right).count();
-    let ideal: f64 = (1..=relevant.min(k)).map(discount).sum();
-    if ideal == 0.0 {
-        return 0.0;
-    }
-    let mut gained = 0.0;
-    tie_groups(scores, right, k, |places, share| gained += share * places.map(discount).sum::<f64>());
-    // Groups are summed in another order than the ideal: the last bit may differ.
-    (gained / ideal).min(1.0)
+    Placement::marked(scores, right).ndcg(k)
 }
 
 /// Recall@k: expected share of the right answers that is among the best k. 0 where nothing is right.
@@ -27,39 +17,12 @@ pub fn ndcg(scores: &[f32], right: &[bool], k: usize) -> f64 {
 /// # Shapes
 /// As of [`ndcg`].
 pub fn recall(scores: &[f32], right: &[bool], k: usize) -> f64 {
-    let relevant = scores.iter().zip(right).filter(|(_, right)| **right).count();
-    if relevant == 0 {
-        return 0.0;
-    }
-    let mut found = 0.0;
-    tie_groups(scores, right, k, |places, share| found += share * places.count() as f64);
-    found / relevant as f64
+    Placement::marked(scores, right).recall(k)
 }
 
 /// 1 / log2(rank + 1), for a 1-based rank.
 pub(crate) fn discount(rank: usize) -> f64 {
     1.0 / ((rank + 1) as f64).log2()
-}
-
-/// Visits groups of tied candidates from the best down to place k: their 1-based places up to k and their share of right
-/// answers.
-fn tie_groups(scores: &[f32], right: &[bool], k: usize, mut visit: impl FnMut(std::ops::RangeInclusive<usize>, f64)) {
-    let mut sorted: Vec<(f32, bool)> = scores.iter().copied().zip(right.iter().copied()).collect();
-    if k > 0 && sorted.len() > k {
-        // Only the best k and what is tied with the k-th can matter: no full sort of a large corpus.
-        let kth = sorted.select_nth_unstable_by(k - 1, |a, b| order(b.0, a.0)).1.0;
-        sorted.retain(|s| order(s.0, kth) != Ordering::Less);
-    }
-    sorted.sort_unstable_by(|a, b| order(b.0, a.0));
-    let mut before = 0;
-    for group in sorted.chunk_by(|a, b| order(a.0, b.0) == Ordering::Equal) {
-        if before >= k {
-            break;
-        }
-        let share = group.iter().filter(|(_, right)| *right).count() as f64 / group.len() as f64;
-        visit(before + 1..=(before + group.len()).min(k), share);
-        before += group.len();
-    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod error;
 mod gain;
 pub mod geometry;
 mod multiclass;
+mod placement;
 mod rank;
 
 pub use average::{MeanStd, macro_average, mean, mean_std, median, micro_average};
@@ -24,4 +25,5 @@ pub use chance::{expected_hit, expected_ndcg, expected_rank, expected_reciprocal
 pub use error::MetricError;
 pub use gain::{ndcg, recall};
 pub use multiclass::Confusion;
+pub use placement::Placement;
 pub use rank::Rank;

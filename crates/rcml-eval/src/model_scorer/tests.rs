@@ -64,6 +64,10 @@ fn plain(embedder: &Embedder, reader: &ItemReader, words: [RelationQuery; 2], vi
     let side = |embeddings: Embeddings, side: &Side| -> Vec<Option<Vec<f32>>> {
         let (vectors, present) = match side {
             Side::Fused => (embeddings.fused, vec![true; all.len()]),
+            Side::Mean => {
+                let sum = embeddings.modalities.into_iter().map(|m| m.1).reduce(|a, b| a + b).unwrap();
+                (rcml_kernels::l2_normalize(sum), vec![true; all.len()])
+            }
             Side::Modality(name) => {
                 let (_, vectors, present) = embeddings.modalities.into_iter().find(|m| m.0 == *name).unwrap();
                 (vectors, present)
@@ -110,7 +114,10 @@ fn scores_are_those_of_the_plain_computation_in_any_order() {
     for (number, setting) in settings.iter().enumerate() {
         let (embedder, reader) = model(&dataset, setting);
         let mut scorer = ModelScorer::new("model", &dataset, embedder.clone(), reader.clone());
-        assert_eq!(scorer.views().iter().map(View::label).collect::<Vec<_>>(), ["II", "TT", "IT", "TI", "AVG"]);
+        assert_eq!(
+            scorer.views().iter().map(View::label).collect::<Vec<_>>(),
+            ["II", "TT", "IT", "TI", "AVG", "fused"]
+        );
         scorer.prepare(&[0, 1, 2, 3, 5, 6]).unwrap();
         for (relation, words) in &asked {
             for view in scorer.views() {
@@ -176,4 +183,23 @@ fn the_vectors_of_one_relation_are_kept() {
         scorer.scores(RelationRef::Index(2), &View::avg(), &[], &[]).unwrap();
         assert_eq!((scorer.queries.rows.len(), scorer.candidates.rows.len()), (0, kept), "{side:?}");
     }
+}
+
+#[test]
+fn avg_is_the_plain_mean_and_fused_what_the_model_made() {
+    let device = rcml_kernels::device::parse("cpu").unwrap();
+    let rows = |values: [[f32; 2]; 2]| Tensor::<2>::from_floats(values, &device);
+    let embeddings = Embeddings {
+        modalities: vec![
+            ("text".into(), rows([[1.0, 0.0], [1.0, 0.0]]), vec![true, true]),
+            ("image".into(), rows([[0.0, 1.0], [0.0, 0.0]]), vec![true, false]),
+        ],
+        fused: rows([[0.6, 0.8], [1.0, 0.0]]),
+    };
+    let mut vectors = Vectors::default();
+    vectors.extend(&[3, 8], embeddings).unwrap();
+    let of = |side: Side, item: u32| vectors.side(&side).unwrap().vector(item).unwrap().to_vec();
+    let half = 0.5f32.sqrt();
+    assert!(close(of(Side::Mean, 3)[0], half) && close(of(Side::Mean, 3)[1], half));
+    assert_eq!((of(Side::Mean, 8), of(Side::Fused, 3)), (vec![1.0, 0.0], vec![0.6, 0.8]));
 }

@@ -1,4 +1,4 @@
-//! Curves of a run: from `metrics.jsonl`, as PNG files and as SVG for the page.
+//! Curves, such as those of a run's `metrics.jsonl`.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -6,10 +6,9 @@ use std::path::Path;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
-use plotters::style::register_font;
 use serde_json::Value;
 
-use crate::error::ErrorKind;
+use super::figure::{COLOURS, Figure, number, words};
 use crate::{Error, Result};
 
 /// One line of a curve.
@@ -35,88 +34,31 @@ pub struct Curve {
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (720, 400);
 
-/// Colours that people with any colour vision tell apart, on light and dark ground (Okabe and Ito, 2008).
-const COLOURS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(128, 128, 128),
-];
-
 impl Curve {
-    /// Whether there is anything to draw.
-    pub fn is_empty(&self) -> bool {
-        self.points().next().is_none()
-    }
-
-    /// Draws a PNG file, white behind; nothing where the curve is empty.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn png(&self, path: impl AsRef<Path>) -> Result<()> {
-        if self.is_empty() {
-            return Ok(());
-        }
-        let path = path.as_ref();
-        // The encoder goes by the ending.
-        let part = path.with_extension("part.png");
-        let area = BitMapBackend::new(&part, SIZE).into_drawing_area();
-        self.draw(&area, Some(&WHITE), &RGBColor(60, 60, 60)).map_err(|e| self.error(&e))?;
-        drop(area);
-        std::fs::rename(&part, path).map_err(|e| Error::io(path, e))
-    }
-
-    /// Draws an SVG element without ground, in greys that are legible on light and dark pages; empty for an empty curve.
-    ///
-    /// # Errors
-    /// None that a caller can cause.
-    pub fn svg(&self) -> Result<String> {
-        let mut out = String::new();
-        if self.is_empty() {
-            return Ok(out);
-        }
-        let area = SVGBackend::with_string(&mut out, SIZE).into_drawing_area();
-        self.draw(&area, None, &RGBColor(122, 122, 122)).map_err(|e| self.error(&e))?;
-        drop(area);
-        Ok(out)
-    }
-
-    /// A file name without its ending.
-    pub fn slug(&self) -> String {
-        let slug: String =
-            self.title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
-        slug.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
-    }
-
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         let all = self.series.iter().flat_map(|s| s.points.iter().copied());
         all.filter(|(x, y)| x.is_finite() && y.is_finite())
     }
+}
 
-    fn error(&self, message: &dyn std::fmt::Display) -> Error {
-        ErrorKind::Draw { curve: self.title.clone(), message: message.to_string() }.into()
+impl Figure for Curve {
+    fn title(&self) -> &str {
+        &self.title
     }
 
-    fn draw<B: DrawingBackend>(
-        &self,
-        area: &DrawingArea<B, Shift>,
-        ground: Option<&RGBColor>,
-        ink: &RGBColor,
-    ) -> std::result::Result<(), String> {
-        // Under this name plotters measures with our font, and a browser draws the SVG with its own.
-        register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT)
-            .map_err(|_| "the built-in font cannot be read".to_string())?;
+    fn is_empty(&self) -> bool {
+        self.points().next().is_none()
+    }
+
+    fn size(&self) -> (u32, u32) {
+        SIZE
+    }
+
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, ink: &RGBColor) -> std::result::Result<(), String> {
         let text = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
-        if let Some(ground) = ground {
-            area.fill(ground).map_err(text)?;
-        }
-        let style = |size: u32| ("sans-serif", size).into_font().color(ink);
         let (x, y) = (range(self.points().map(|p| p.0), 0.0), range(self.points().map(|p| p.1), 0.05));
         let mut chart = ChartBuilder::on(area)
-            .caption(&self.title, style(22))
+            .caption(&self.title, words(22, ink))
             .margin(12)
             .x_label_area_size(42)
             .y_label_area_size(64)
@@ -128,8 +70,8 @@ impl Curve {
             .axis_style(ink)
             .bold_line_style(ink.mix(0.25))
             .light_line_style(ink.mix(0.0))
-            .label_style(style(15))
-            .axis_desc_style(style(15))
+            .label_style(words(15, ink))
+            .axis_desc_style(words(15, ink))
             .x_labels(8)
             .y_labels(7)
             .x_label_formatter(&|value| number(*value))
@@ -149,13 +91,13 @@ impl Curve {
             chart
                 .configure_series_labels()
                 .position(SeriesLabelPosition::UpperRight)
-                .label_font(style(15))
+                .label_font(words(15, ink))
                 .border_style(ink.mix(0.4))
                 .margin(8)
                 .draw()
                 .map_err(text)?;
         }
-        area.present().map_err(text)
+        Ok(())
     }
 }
 
@@ -168,20 +110,6 @@ fn range(values: impl Iterator<Item = f64>, margin: f64) -> Range<f64> {
     }
     let half = (least.abs() * 0.05).max(0.5);
     least - half..least + half
-}
-
-/// Four significant digits, without trailing zeros.
-fn number(value: f64) -> String {
-    if value == 0.0 {
-        return "0".into();
-    }
-    let magnitude = value.abs().log10().floor();
-    if !(-4.0..=6.0).contains(&magnitude) {
-        return format!("{value:.1e}");
-    }
-    let digits = (3.0 - magnitude).clamp(0.0, 8.0) as usize;
-    let text = format!("{value:.digits$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
 }
 
 /// Reads the log of a run: one JSON object a line with a `step`. Every other number becomes a curve; where lines carry a
@@ -266,15 +194,6 @@ mod tests {
                 assert!(std::fs::read(&path).unwrap().starts_with(b"\x89PNG") && !svg.contains("<a>"));
                 std::fs::remove_file(&path).unwrap();
             }
-        }
-    }
-
-    #[test]
-    fn numbers_are_short() {
-        let cases =
-            [(0.0, "0"), (0.25, "0.25"), (12345.6, "12346"), (-3.0, "-3"), (1e-9, "1.0e-9"), (0.1 + 0.2, "0.3")];
-        for (value, text) in cases {
-            assert_eq!(number(value), text);
         }
     }
 }

@@ -1,89 +1,104 @@
-//! One page with everything about a run, that opens anywhere and asks nobody for anything.
+//! One page that opens anywhere and asks nobody for anything.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
 
-use rcml_data::write_whole;
+use super::{CaseItem, CaseStudy, Figure, ResultTable};
+use crate::Result;
 
-use super::{CaseItem, CaseStudy, Curve, ResultTable};
-use crate::{Error, Result};
-
-/// What a report shows.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct ReportData {
-    /// Heading.
-    pub title: String,
-    /// Facts under the heading: dataset, split, seed, time, how to make this report again.
-    pub facts: Vec<(String, String)>,
-    /// Results.
-    pub tables: Vec<ResultTable>,
-    /// Curves of the training.
-    pub curves: Vec<Curve>,
-    /// Queries with their answers; those of one item in a row stand together.
-    pub case_studies: Vec<CaseStudy>,
-    /// What a reader of the numbers must know.
-    pub notes: Vec<String>,
+/// A page in the making, from the top down. All words are escaped.
+///
+/// ```
+/// let mut page = rcml_eval::Page::new("Results");
+/// page.heading("Retrieval").paragraph("MRR < 1");
+/// assert!(page.html().contains("<p>MRR &lt; 1</p>"));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page {
+    title: String,
+    body: String,
 }
 
-impl ReportData {
-    /// Writes `report.html` and one PNG per curve into a folder, which is made where it is missing. Returns the page's
-    /// path.
-    ///
-    /// # Errors
-    /// The file system's.
-    pub fn write(&self, folder: impl AsRef<Path>) -> Result<PathBuf> {
-        let folder = folder.as_ref();
-        std::fs::create_dir_all(folder).map_err(|e| Error::io(folder, e))?;
-        for curve in &self.curves {
-            curve.png(folder.join(format!("{}.png", curve.slug())))?;
-        }
-        let page = folder.join("report.html");
-        let html = self.html()?;
-        write_whole(&page, |part| std::fs::write(part, html)).map_err(|e| Error::io(&page, e))?;
-        Ok(page)
+impl Page {
+    /// A page with a title and nothing below it.
+    pub fn new(title: &str) -> Self {
+        Self { title: escape(title), body: String::new() }
     }
 
-    /// The page.
+    /// Names and facts.
+    pub fn facts<K: AsRef<str>>(&mut self, facts: &[(K, String)]) -> &mut Self {
+        if !facts.is_empty() {
+            let facts = facts.iter().map(|(k, v)| format!("<dt>{}</dt><dd>{}</dd>", escape(k.as_ref()), escape(v)));
+            let _ = writeln!(self.body, "<dl>{}</dl>", facts.collect::<String>());
+        }
+        self
+    }
+
+    /// A heading of a section.
+    pub fn heading(&mut self, text: &str) -> &mut Self {
+        let _ = writeln!(self.body, "<h2>{}</h2>", escape(text));
+        self
+    }
+
+    /// A paragraph.
+    pub fn paragraph(&mut self, text: &str) -> &mut Self {
+        let _ = writeln!(self.body, "<p>{}</p>", escape(text));
+        self
+    }
+
+    /// A list of what a reader of the numbers must know.
+    pub fn notes(&mut self, notes: &[String]) -> &mut Self {
+        if !notes.is_empty() {
+            let notes = notes.iter().map(|n| format!("<li>{}</li>", escape(n)));
+            let _ = writeln!(self.body, "<ul class=\"notes\">{}</ul>", notes.collect::<String>());
+        }
+        self
+    }
+
+    /// A table under its title, the best of each column in bold.
+    pub fn table(&mut self, table: &ResultTable) -> &mut Self {
+        push_table(&mut self.body, table);
+        self
+    }
+
+    /// Figures side by side where there is room; empty ones are left out.
     ///
     /// # Errors
-    /// A curve that cannot be drawn.
-    pub fn html(&self) -> Result<String> {
-        let title = escape(&self.title);
-        let mut out = format!(
+    /// A figure that cannot be drawn.
+    pub fn figures<F: Figure>(&mut self, figures: &[F]) -> Result<&mut Self> {
+        let drawn: Vec<String> =
+            figures.iter().filter(|figure| !figure.is_empty()).map(Figure::svg).collect::<Result<_>>()?;
+        if !drawn.is_empty() {
+            self.body.push_str("<div class=\"curves\">\n");
+            for svg in drawn {
+                let _ = writeln!(self.body, "<figure>{svg}</figure>");
+            }
+            self.body.push_str("</div>\n");
+        }
+        Ok(self)
+    }
+
+    /// Queries with their answers; those of one item in a row stand together.
+    pub fn cases(&mut self, cases: &[CaseStudy]) -> &mut Self {
+        if !cases.is_empty() {
+            self.body.push_str(
+                "<p>The same item under different relations. <b class=\"yes\">✓</b> marks answers that the relation graph knows; \
+                 the others may be right as well, or not.</p>\n",
+            );
+        }
+        for group in cases.chunk_by(|a, b| a.query.id == b.query.id) {
+            push_cases(&mut self.body, group);
+        }
+        self
+    }
+
+    /// The whole page.
+    pub fn html(&self) -> String {
+        let Self { title, body } = self;
+        format!(
             "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title}</title>\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<style>{STYLE}</style></head>\n\
-             <body><main>\n<h1>{title}</h1>\n"
-        );
-        if !self.facts.is_empty() {
-            let facts = self.facts.iter().map(|(k, v)| format!("<dt>{}</dt><dd>{}</dd>", escape(k), escape(v)));
-            let _ = writeln!(out, "<dl>{}</dl>", facts.collect::<String>());
-        }
-        if !self.tables.is_empty() {
-            out.push_str("<h2>Results</h2>\n");
-            self.tables.iter().for_each(|t| push_table(&mut out, t));
-        }
-        if !self.notes.is_empty() {
-            let notes = self.notes.iter().map(|n| format!("<li>{}</li>", escape(n)));
-            let _ = writeln!(out, "<ul class=\"notes\">{}</ul>", notes.collect::<String>());
-        }
-        if !self.case_studies.is_empty() {
-            out.push_str(
-                "<h2>Case studies</h2>\n<p>The same item under different relations. <b class=\"yes\">✓</b> marks answers that \
-                 the relation graph knows; the others may be right as well, or not.</p>\n",
-            );
-            for group in self.case_studies.chunk_by(|a, b| a.query.id == b.query.id) {
-                push_cases(&mut out, group);
-            }
-        }
-        if self.curves.iter().any(|c| !c.is_empty()) {
-            out.push_str("<h2>Curves</h2>\n<div class=\"curves\">\n");
-            for curve in self.curves.iter().filter(|c| !c.is_empty()) {
-                let _ = writeln!(out, "<figure>{}</figure>", curve.svg()?);
-            }
-            out.push_str("</div>\n");
-        }
-        out.push_str("</main></body></html>\n");
-        Ok(out)
+             <body><main>\n<h1>{title}</h1>\n{body}</main></body></html>\n"
+        )
     }
 }
 
@@ -141,7 +156,7 @@ const STYLE: &str = "
 @media(prefers-color-scheme:dark){:root{--ground:#15171b;--card:#1f2228;--ink:#e7e9ec;--soft:#a0a6b0;--line:#363b44;--yes:#4cc38a}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,sans-serif}
-main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}
+p{max-width:900px}main{max-width:1180px;margin:0 auto;padding:24px 20px 60px}
 h1{font-size:26px;margin:0 0 8px}h2{font-size:20px;margin:36px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}
 h3{font-size:16px;margin:20px 0 6px}h4{font-size:15px;font-weight:600;margin:10px 0 6px}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:0;color:var(--soft)}dd{margin:0;color:var(--ink)}
@@ -161,69 +176,3 @@ img,.blank{display:block;width:92px;height:92px;object-fit:contain;margin:0 auto
 figure{margin:0;background:var(--card);border-radius:8px;padding:6px}svg{display:block;width:100%;height:auto}
 @media(max-width:640px){.case{grid-template-columns:1fr}}
 ";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Answer, Series};
-
-    fn report() -> ReportData {
-        let item = |id: &str| CaseItem { id: id.into(), text: Some(format!("<b>{id}</b> & \"co\"")), picture: None };
-        let points = (0..30).map(|i| (f64::from(i), 1.0 / f64::from(i + 1))).collect();
-        let case = |relation: &str| CaseStudy {
-            query: item("q"),
-            relation: relation.into(),
-            top: vec![
-                Answer { item: item("a"), score: 0.5, correct: true },
-                Answer { item: item("b"), score: 0.25, correct: false },
-            ],
-        };
-        ReportData {
-            title: "A < B".into(),
-            facts: vec![("seed".into(), "0".into())],
-            tables: vec![ResultTable {
-                title: "T".into(),
-                header: vec!["method".into(), "MRR".into()],
-                rows: vec![
-                    vec!["ours".into(), "50.0 ± 1.0".into()],
-                    vec!["theirs".into(), "9.0".into()],
-                    vec!["(chance level)".into(), "5.0".into()],
-                    vec!["(queries)".into(), "12".into()],
-                ],
-                larger_is_better: vec![true],
-            }],
-            curves: vec![Curve {
-                title: "loss".into(),
-                x: "step".into(),
-                series: vec![Series { name: "train".into(), points }],
-            }],
-            case_studies: vec![case("goes with"), case("same <colour>")],
-            notes: vec!["12 queries left out".into()],
-        }
-    }
-
-    #[test]
-    fn the_page_is_self_contained_and_escaped() {
-        let html = report().html().unwrap();
-        assert!(html.contains("A &lt; B") && html.contains("same &lt;colour&gt;") && !html.contains("<b>q"), "{html}");
-        assert!(html.contains("<b>50.0 ± 1.0</b>") && html.contains("viewBox="), "{html}");
-        assert_eq!(html.matches("class=\"query\"").count(), 1, "two relations of one item stand together");
-        let links = html.matches("http").count() - html.matches("xmlns=\"http://www.w3.org/2000/svg\"").count();
-        assert_eq!(links, 0, "no requests to anywhere");
-        assert!(!html.contains("<script") && !html.contains("<link"));
-    }
-
-    #[test]
-    fn a_report_folder_has_the_page_and_its_curves() {
-        let folder = tempfile::tempdir().unwrap();
-        let page = report().write(folder.path().join("report")).unwrap();
-        assert!(page.ends_with("report/report.html") && page.exists());
-        assert!(page.with_file_name("loss.png").exists());
-        assert_eq!(std::fs::read_dir(page.parent().unwrap()).unwrap().count(), 2);
-    }
-
-    #[test]
-    fn an_empty_report_is_a_page_as_well() {
-        assert!(ReportData::default().html().unwrap().ends_with("</main></body></html>\n"));
-    }
-}

@@ -163,6 +163,35 @@ impl ResultTable {
         out
     }
 
+    /// Comma-separated values, every cell in quotes.
+    pub fn csv(&self) -> String {
+        let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+        let line = |cells: &Vec<String>| cells.iter().map(quoted).collect::<Vec<_>>().join(",") + "\n";
+        std::iter::once(&self.header).chain(&self.rows).map(line).collect()
+    }
+
+    /// A LaTeX `tabular` with the rules of booktabs.
+    pub fn latex(&self) -> String {
+        let escape = |cell: &String| -> String {
+            let escaped = cell.chars().map(|c| match c {
+                '±' => "$\\pm$".to_string(),
+                '&' | '%' | '$' | '#' | '_' | '{' | '}' => format!("\\{c}"),
+                '\\' => "\\textbackslash{}".to_string(),
+                '<' | '>' => format!("${c}$"),
+                _ => c.to_string(),
+            });
+            escaped.collect()
+        };
+        let line = |cells: &Vec<String>| format!("{} \\\\\n", cells.iter().map(escape).collect::<Vec<_>>().join(" & "));
+        let rows: String = self.rows.iter().map(line).collect();
+        format!(
+            "% {}\n\\begin{{tabular}}{{l{}}}\n\\toprule\n{}\\midrule\n{rows}\\bottomrule\n\\end{{tabular}}\n",
+            self.title,
+            "r".repeat(self.header.len().saturating_sub(1)),
+            line(&self.header)
+        )
+    }
+
     /// Per column of numbers, the row of the best method, where there are several.
     pub fn best(&self) -> Vec<Option<usize>> {
         let leading = |cell: &String| cell.split(' ').next().and_then(|n| n.parse::<f64>().ok());
@@ -289,5 +318,18 @@ mod tests {
     fn headline_columns_that_nobody_has_are_left_out() {
         let table = ResultTable::new("", &[report("ours", 0, 0.5)], &Column::headline());
         assert_eq!(table.header, ["method", "seen: MRR, full corpus"]);
+    }
+
+    #[test]
+    fn every_form_escapes_what_it_must() {
+        let table = ResultTable {
+            title: "T".into(),
+            header: vec!["method".into(), "MRR".into()],
+            rows: vec![vec!["a_b, \"<c>\"".into(), "55.0 ± 7.1".into()]],
+            larger_is_better: vec![true],
+        };
+        assert_eq!(table.csv(), "\"method\",\"MRR\"\n\"a_b, \"\"<c>\"\"\",\"55.0 ± 7.1\"\n");
+        let latex = table.latex();
+        assert!(latex.contains("a\\_b, \"$<$c$>$\" & 55.0 $\\pm$ 7.1 \\\\\n") && latex.contains("{lr}"), "{latex}");
     }
 }

@@ -65,7 +65,7 @@ pub(super) fn run(
         }
         if let Some(words) = &words {
             let against_text = View { query: view.query.clone(), candidate: Side::modality("text") };
-            let shown = if view.query == Side::Fused { view } else { &against_text };
+            let shown = if !matches!(view.query, Side::Modality(_)) { view } else { &against_text };
             let scores = closest_words(words, &known.labels, &test_x, vectors.width());
             record(&mut result, &known, "zero-shot", shown, &test, &scores)?;
         }

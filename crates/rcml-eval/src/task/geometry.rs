@@ -45,7 +45,8 @@ pub(super) fn run(
         ];
         push(&mut rows, "none", &view, found.len(), numbers);
     }
-    let modalities: Vec<&(Side, ItemVectors)> = sides.iter().filter(|(side, _)| *side != Side::Fused).collect();
+    let modalities: Vec<&(Side, ItemVectors)> =
+        sides.iter().filter(|(side, _)| matches!(side, Side::Modality(_))).collect();
     for (number, (from, a)) in modalities.iter().enumerate() {
         for (to, b) in &modalities[number + 1..] {
             let view = View { query: from.clone(), candidate: to.clone() };
@@ -60,12 +61,12 @@ pub(super) fn run(
             });
         }
     }
-    let fused = sides.iter().find(|(side, _)| *side == Side::Fused).map(|(_, vectors)| vectors);
+    let fused = sides.iter().find(|(side, _)| *side == Side::Mean).map(|(_, vectors)| vectors);
     let relations = if fused.is_some() { set.relations() } else { Vec::new() };
     let mut changes: Vec<ResultRow> = Vec::new();
     for (done, &relation) in relations.iter().enumerate() {
         let condition = Conditioning::Query(RelationRef::Index(relation));
-        let under = scorer.item_vectors(condition, &Side::Fused, &items)?;
+        let under = scorer.item_vectors(condition, &Side::Mean, &items)?;
         if let (Some(free), Some(under), Some(named)) = (fused, under, set.dataset().relations.get(relation as usize)) {
             both(free, &under, &items, |found, x, y| {
                 let numbers = [("cka", linear_cka(x, y)), ("mutual-knn@10", mutual_neighbours(x, y, NEIGHBOURS))];

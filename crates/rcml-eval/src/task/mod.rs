@@ -2,6 +2,7 @@
 
 mod claim;
 mod classification;
+mod composed;
 mod crossmodal;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -50,6 +51,8 @@ pub enum Task {
     Retrieval,
     /// Relation type prediction: given two related items, which relation holds?
     Type,
+    /// Composed retrieval: which items relate to this one in two ways at once, asked in words that no relation has?
+    Composed,
     /// Retrieval of the same item across modalities under the generic relation.
     CrossModal,
     /// Relation validity prediction: does the relation hold between two items? By the method's own score, and by probes on frozen
@@ -63,8 +66,15 @@ pub enum Task {
 
 impl Task {
     /// All tasks.
-    pub const ALL: [Self; 6] =
-        [Self::Retrieval, Self::Type, Self::CrossModal, Self::Validity, Self::Classification, Self::Geometry];
+    pub const ALL: [Self; 7] = [
+        Self::Retrieval,
+        Self::Composed,
+        Self::Type,
+        Self::CrossModal,
+        Self::Validity,
+        Self::Classification,
+        Self::Geometry,
+    ];
 
     /// Runs the task. `progress` is called with (steps done, steps in all).
     ///
@@ -79,6 +89,7 @@ impl Task {
     ) -> Result<TaskResult> {
         match self {
             Self::Retrieval => retrieval::run(set, scorer, options, progress),
+            Self::Composed => composed::run(set, scorer, options, progress),
             Self::Type => relation_type::run(set, scorer, options, progress),
             Self::CrossModal => crossmodal::run(set, scorer, options, progress),
             Self::Validity => validity::run(set, scorer, options, progress),
@@ -92,6 +103,7 @@ impl fmt::Display for Task {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Retrieval => "retrieval",
+            Self::Composed => "composed",
             Self::Type => "type",
             Self::CrossModal => "crossmodal",
             Self::Validity => "validity",
@@ -145,8 +157,9 @@ pub fn evaluate(
     Ok(report)
 }
 
-/// Scores per call at most, so that memory does not grow with the square of the corpus.
-const SCORES_PER_CALL: usize = 1 << 22;
+/// Scores per call at most, so that memory does not grow with the square of the corpus: 128 MB, which is hundreds of queries at once
+/// against a hundred thousand items. Fewer would leave a matrix product with too little to do for each candidate that it reads.
+const SCORES_PER_CALL: usize = 1 << 25;
 
 /// How many queries to score at once against so many candidates.
 fn queries_per_call(candidates: usize) -> usize {

@@ -8,14 +8,14 @@ use super::tally::{Measures, Scored, Tally};
 use super::trial::{self, Purpose, Trial};
 use super::{EvalOptions, TaskResult, queries_per_call};
 use crate::metrics::{
-    Rank, average_precision, expected_average_precision, expected_hit, expected_ndcg, expected_rank,
-    expected_reciprocal, ndcg, recall,
+    Placement, Rank, expected_average_precision, expected_hit, expected_ndcg, expected_rank, expected_reciprocal,
 };
 use crate::scorer::{checked_pair_scores, checked_scores};
-use crate::{EvalSet, RelationRef, Result, Scorer, View};
+use crate::{EvalSet, RelationRef, Result, ResultRow, Scorer, Side, View};
 
 const SAMPLED: [&str; 3] = ["hit@5", "hit@1", "mrr"];
-const FULL: [&str; 9] = ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "median-rank", "ndcg@10", "map", "recall@10"];
+pub(super) const FULL: [&str; 9] =
+    ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "median-rank", "ndcg@10", "map", "recall@10"];
 const MACROS: [&str; 2] = ["hit@5", "mrr"];
 
 pub(super) fn run(
@@ -27,7 +27,9 @@ pub(super) fn run(
     let relations = set.relations();
     let asked: Vec<(u32, Vec<Trial>, Vec<u32>)> =
         relations.par_iter().map(|&r| (r, trial::trials(set, r, options), full_queries(set, r, options))).collect();
+    let known = set.known_items().filter(|known| known.items().len() <= options.max_items);
     let mut touched: BTreeSet<u32> = set.items().iter().copied().collect();
+    touched.extend(known.iter().flat_map(|known| known.items()));
     touched.extend(asked.iter().flat_map(|(_, trials, _)| trials).flat_map(|t| t.negatives.iter().copied()));
     scorer.prepare(&touched.into_iter().collect::<Vec<_>>())?;
 
@@ -67,7 +69,34 @@ pub(super) fn run(
         notes.extend(result.notes);
         queries.extend(result.queries);
     }
+    if let Some(known) = &known {
+        rows.extend(known_items(known, &views, scorer, options)?);
+    }
     Ok(TaskResult { rows, notes, queries })
+}
+
+/// Relations that training never saw between items that it did: what is new is the relation alone.
+const KNOWN_ITEMS: &str = "unseen:known-items";
+
+fn known_items(
+    known: &EvalSet<'_>,
+    views: &[View],
+    scorer: &mut dyn Scorer,
+    options: &EvalOptions,
+) -> Result<Vec<ResultRow>> {
+    let measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &FULL, macros: &[] };
+    let views: Vec<&View> = views.iter().filter(|view| !matches!(view.query, Side::Modality(_))).collect();
+    let mut tallies: Vec<Vec<Tally>> = views.iter().map(|_| Vec::new()).collect();
+    for relation in known.relations() {
+        let queries = full_queries(known, relation, options);
+        for (view, tallies) in views.iter().zip(&mut tallies) {
+            tallies.push(score_corpus(known, relation, view, &queries, scorer)?);
+        }
+    }
+    let rows = |(view, tallies): (&&View, &Vec<Tally>)| {
+        measures.metric_rows(KNOWN_ITEMS, view, &tallies.iter().collect::<Vec<_>>())
+    };
+    Ok(views.iter().zip(&tallies).flat_map(rows).collect())
 }
 
 /// Query items of the full protocol for a relation.
@@ -130,41 +159,39 @@ fn score_corpus(
 /// and the query's value is the mean over its answers; nDCG, average precision and recall keep the split's answers in. Answers that only other splits
 /// know are taken out of both: they are right, but not what is asked.
 fn query_values(set: &EvalSet<'_>, relation: u32, query: u32, candidates: &[u32], row: &[f32]) -> Scored {
-    let answers = set.held().targets(relation, query);
-    let related = set.whole().targets(relation, query);
-    let (mut right, mut wrong, mut kept, mut is_right) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (&candidate, &score) in candidates.iter().zip(row) {
-        if candidate == query {
-            continue;
-        }
-        let answer = answers.binary_search(&candidate).is_ok();
-        if answer {
-            right.push(score);
-        } else if related.binary_search(&candidate).is_ok() {
-            continue;
-        } else {
-            wrong.push(score);
-        }
-        kept.push(score);
-        is_right.push(answer);
-    }
-    if right.is_empty() || kept.iter().all(|s| s.is_nan()) {
+    ranking_values(query, set.held().targets(relation, query), set.whole().targets(relation, query), candidates, row)
+}
+
+/// The values of [`FULL`] for a query with its answers in the split and in all splits, both ascending, among ascending candidates.
+pub(super) fn ranking_values(query: u32, answers: &[u32], related: &[u32], candidates: &[u32], row: &[f32]) -> Scored {
+    let score_of = |item: &u32| candidates.binary_search(item).ok().and_then(|at| row.get(at)).copied();
+    let others = |items: &[u32]| items.iter().filter(|item| **item != query).filter_map(score_of).collect::<Vec<f32>>();
+    let right = others(answers);
+    if right.is_empty() {
         return None;
     }
-    let (n, m) = (wrong.len() + 1, right.len());
-    Rank::sort(&mut wrong);
-    let ranks: Vec<Rank> = right.iter().map(|&score| Rank::of_sorted(score, &wrong)).collect();
-    let mean = |value: &dyn Fn(&Rank) -> f64| ranks.iter().map(value).sum::<f64>() / m as f64;
+    // Answers of all splits, and the query itself: none of them is wrong.
+    let mut left_out = others(related);
+    left_out.extend(score_of(&query));
+    let wrong = candidates.len() - left_out.len();
+    let known = |scores: &[f32]| scores.iter().filter(|score| !score.is_nan()).count();
+    if right.iter().all(|score| score.is_nan()) && known(row) == known(&left_out) {
+        return None;
+    }
+    let placement = Placement::within(&right, row, &left_out);
+    let (n, m, kept) = (wrong + 1, right.len(), wrong + right.len());
+    let mean = |value: &dyn Fn(&Rank) -> f64| placement.ranks().map(|rank| value(&rank)).sum::<f64>() / m as f64;
+    let rank = (mean(&Rank::expected), expected_rank(n, 1));
     Some(vec![
         (mean(&|r| r.hit(1)), expected_hit(n, 1, 1)),
         (mean(&|r| r.hit(5)), expected_hit(n, 1, 5)),
         (mean(&|r| r.hit(10)), expected_hit(n, 1, 10)),
         (mean(&Rank::reciprocal), expected_reciprocal(n, 1)),
-        (mean(&Rank::expected), expected_rank(n, 1)),
-        (mean(&Rank::expected), expected_rank(n, 1)),
-        (ndcg(&kept, &is_right, 10), expected_ndcg(kept.len(), m, 10)),
-        (average_precision(&kept, &is_right)?, expected_average_precision(kept.len(), m)),
-        (recall(&kept, &is_right, 10), kept.len().min(10) as f64 / kept.len() as f64),
+        rank,
+        rank,
+        (placement.ndcg(10), expected_ndcg(kept, m, 10)),
+        (placement.average_precision()?, expected_average_precision(kept, m)),
+        (placement.recall(10), kept.min(10) as f64 / kept as f64),
     ])
 }
 
@@ -174,7 +201,7 @@ mod tests {
 
     use super::super::{Task, fixture};
     use super::*;
-    use crate::{ChanceScorer, OracleScorer, ResultRow};
+    use crate::{ChanceScorer, OracleScorer};
 
     fn rows(scorer: &mut dyn Scorer, items: usize, held: usize) -> TaskResult {
         let (dataset, splits) = fixture::colours(items, held);

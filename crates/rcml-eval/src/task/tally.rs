@@ -34,6 +34,11 @@ impl Tally {
     pub(super) fn queries(&self) -> usize {
         self.keys.len()
     }
+
+    /// (query item, answer) of each scored query, and the values, `[queries, metrics]`.
+    pub(super) fn into_values(self) -> (Vec<(u32, u32)>, Vec<f64>) {
+        (self.keys, self.values.into_iter().map(|v| v.0).collect())
+    }
 }
 
 /// What a protocol measures.
@@ -139,15 +144,18 @@ impl Measures<'_> {
                 Some(named) => (named.id.clone(), set.groups(relation)),
                 None => ("same-item".to_string(), vec!["same-item".to_string()]),
             };
-            (tally.queries() > 0).then(|| QueryValues {
-                task: self.task.into(),
-                protocol: self.protocol.clone(),
-                relation,
-                groups,
-                view,
-                metrics: self.metrics.iter().map(ToString::to_string).collect(),
-                queries: tally.keys,
-                values: tally.values.into_iter().map(|v| v.0).collect(),
+            (tally.queries() > 0).then(|| {
+                let (queries, values) = tally.into_values();
+                QueryValues {
+                    task: self.task.into(),
+                    protocol: self.protocol.clone(),
+                    relation,
+                    groups,
+                    view,
+                    metrics: self.metrics.iter().map(ToString::to_string).collect(),
+                    queries,
+                    values,
+                }
             })
         };
         tallies.into_iter().filter_map(of).collect()

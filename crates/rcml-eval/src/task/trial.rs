@@ -29,6 +29,7 @@ pub(super) enum Purpose {
     Items = 5,
     Claims = 6,
     Labels = 7,
+    Composed = 8,
 }
 
 /// The stream for a purpose and up to three indices.

@@ -137,8 +137,8 @@ impl Features {
         for (relation, (queries, candidates)) in ends {
             let asked = RelationRef::Index(relation);
             let list = |items: BTreeSet<u32>| items.into_iter().collect::<Vec<u32>>();
-            let from = scorer.item_vectors(Conditioning::Query(asked), &Side::Fused, &list(queries))?;
-            let to = scorer.item_vectors(Conditioning::Candidate(asked), &Side::Fused, &list(candidates))?;
+            let from = scorer.item_vectors(Conditioning::Query(asked), &Side::Mean, &list(queries))?;
+            let to = scorer.item_vectors(Conditioning::Candidate(asked), &Side::Mean, &list(candidates))?;
             let (Some(from), Some(to)) = (from, to) else { return Ok(None) };
             features.width = from.width();
             features.queries.insert(relation, from);

@@ -1,0 +1,185 @@
+//! Where all right answers of one query stand.
+
+use std::cmp::Ordering;
+
+use super::Rank;
+use super::gain::discount;
+use super::rank::order;
+
+/// Right answers of one query among its wrong candidates, in groups of equal scores. It is found by counting, never by sorting a
+/// corpus, and every metric of a ranking follows from it.
+///
+/// ```
+/// use rcml_eval::metrics::Placement;
+/// // Two right answers: one before all wrong candidates, one behind two of three.
+/// let placement = Placement::of(&[0.9, 0.3], &[0.1, 0.5, 0.4]);
+/// let ranks: Vec<f64> = placement.ranks().map(|rank| rank.expected()).collect();
+/// assert_eq!(ranks, [1.0, 3.0]);
+/// assert_eq!(placement.recall(1), 0.5);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement {
+    /// Best first.
+    groups: Vec<Group>,
+    right: usize,
+}
+
+/// Right answers of one score.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Group {
+    score: f32,
+    right_before: usize,
+    right: usize,
+    wrong_before: usize,
+    wrong: usize,
+}
+
+/// Thresholds that are counted one pass each; more of them are cheaper after a sort.
+const PASSES: usize = 16;
+
+impl Placement {
+    /// Of the scores of right answers and of wrong candidates. NaN ranks last.
+    pub fn of(right: &[f32], wrong: &[f32]) -> Self {
+        Self::within(right, wrong, &[])
+    }
+
+    /// Of the scores of right answers in a corpus that holds them, the wrong candidates, and others that do not count: `left_out`
+    /// has the scores of the right answers and of those others, each of which stands in `corpus` as well.
+    pub(crate) fn within(right: &[f32], corpus: &[f32], left_out: &[f32]) -> Self {
+        let mut sorted = right.to_vec();
+        Rank::sort(&mut sorted);
+        let mut groups: Vec<Group> = Vec::new();
+        let mut before = 0;
+        for tied in sorted.chunk_by(|a, b| order(*a, *b) == Ordering::Equal) {
+            groups.push(Group { score: tied[0], right_before: before, right: tied.len(), wrong_before: 0, wrong: 0 });
+            before += tied.len();
+        }
+        let mut sorted_corpus = Vec::new();
+        if groups.len() > PASSES {
+            sorted_corpus = corpus.to_vec();
+            Rank::sort(&mut sorted_corpus);
+        }
+        for group in &mut groups {
+            let (better, tied) = if sorted_corpus.is_empty() {
+                counts(group.score, corpus)
+            } else {
+                let rank = Rank::of_sorted(group.score, &sorted_corpus);
+                (rank.better, rank.wrong)
+            };
+            let (less, fewer) = counts(group.score, left_out);
+            (group.wrong_before, group.wrong) = (better.saturating_sub(less), tied.saturating_sub(fewer));
+        }
+        Self { groups, right: right.len() }
+    }
+
+    /// Of candidates with a mark for the right ones.
+    pub(crate) fn marked(scores: &[f32], right: &[bool]) -> Self {
+        let part = |wanted: bool| -> Vec<f32> {
+            scores.iter().zip(right).filter(|(_, right)| **right == wanted).map(|(score, _)| *score).collect()
+        };
+        Self::of(&part(true), &part(false))
+    }
+
+    /// The rank of each right answer among the wrong candidates alone (the other right ones taken out), best first.
+    pub fn ranks(&self) -> impl Iterator<Item = Rank> + '_ {
+        self.groups.iter().flat_map(|group| {
+            let rank = Rank { better: group.wrong_before, wrong: group.wrong, right: 1 };
+            std::iter::repeat_n(rank, group.right)
+        })
+    }
+
+    /// As [`ndcg`](super::ndcg).
+    pub fn ndcg(&self, k: usize) -> f64 {
+        let ideal: f64 = (1..=self.right.min(k)).map(discount).sum();
+        if ideal == 0.0 {
+            return 0.0;
+        }
+        let gained = |group: &Group| group.share() * group.places(k).map(discount).sum::<f64>();
+        // Groups are summed in another order than the ideal: the last bit may differ.
+        (self.groups.iter().map(gained).sum::<f64>() / ideal).min(1.0)
+    }
+
+    /// As [`recall`](super::recall).
+    pub fn recall(&self, k: usize) -> f64 {
+        if self.right == 0 {
+            return 0.0;
+        }
+        self.groups.iter().map(|group| group.share() * group.places(k).count() as f64).sum::<f64>() / self.right as f64
+    }
+
+    /// As [`average_precision`](super::average_precision).
+    pub fn average_precision(&self) -> Option<f64> {
+        let of = |group: &Group| {
+            let (n, r, before) = (group.size(), group.right as f64, group.before());
+            let others = if n > 1 { (r - 1.0) / (n as f64 - 1.0) } else { 0.0 };
+            let precision =
+                |j: usize| (group.right_before as f64 + 1.0 + (j - 1) as f64 * others) / (before + j) as f64;
+            group.share() * (1..=n).map(precision).sum::<f64>()
+        };
+        (self.right > 0).then(|| self.groups.iter().map(of).sum::<f64>() / self.right as f64)
+    }
+}
+
+impl Group {
+    fn size(&self) -> usize {
+        self.right + self.wrong
+    }
+
+    fn before(&self) -> usize {
+        self.right_before + self.wrong_before
+    }
+
+    fn share(&self) -> f64 {
+        self.right as f64 / self.size() as f64
+    }
+
+    /// Its 1-based places up to k.
+    fn places(&self, k: usize) -> std::ops::RangeInclusive<usize> {
+        self.before() + 1..=(self.before() + self.size()).min(k)
+    }
+}
+
+/// How many scores are better than one, and how many equal it.
+fn counts(score: f32, scores: &[f32]) -> (usize, usize) {
+    // One comparison a pass, summed in 32 bits: the compiler makes wide registers of it.
+    const BLOCK: usize = 4096;
+    let sum = |test: &dyn Fn(&[f32]) -> u32| scores.chunks(BLOCK).map(|block| test(block) as usize).sum::<usize>();
+    if score.is_nan() {
+        let unknown = sum(&|block| block.iter().map(|s| u32::from(s.is_nan())).sum::<u32>());
+        return (scores.len() - unknown, unknown);
+    }
+    let better = sum(&|block| block.iter().map(|s| u32::from(*s > score)).sum::<u32>());
+    let tied = sum(&|block| block.iter().map(|s| u32::from(*s == score)).sum::<u32>());
+    (better, tied)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Counting within a corpus is the same as ranking among the wrong candidates, also beyond the number of passes.
+        #[test]
+        fn what_is_left_out_does_not_count(
+            rows in prop::collection::vec((-2_i8..30, 0_u8..3), 1..80),
+        ) {
+            // 29 stands for NaN.
+            let score = |s: i8| if s == 29 { f32::NAN } else { f32::from(s) };
+            let of = |kinds: &[u8]| -> Vec<f32> {
+                rows.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(s, _)| score(*s)).collect()
+            };
+            let (right, wrong) = (of(&[0]), of(&[1]));
+            let placement = Placement::within(&right, &of(&[0, 1, 2]), &of(&[0, 2]));
+            let plain = Placement::of(&right, &wrong);
+            prop_assert!(placement.ranks().eq(plain.ranks()));
+            let mut sorted = right;
+            Rank::sort(&mut sorted);
+            for (rank, score) in placement.ranks().zip(&sorted) {
+                prop_assert_eq!(rank, Rank::of(*score, &wrong));
+            }
+            prop_assert_eq!(placement.ranks().count(), sorted.len());
+        }
+    }
+}

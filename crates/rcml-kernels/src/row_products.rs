@@ -1,0 +1,222 @@
+//! Products of the rows of two matrices on the host: all of them, or the largest of every row.
+
+#![allow(unsafe_code, reason = "the library's interface is made of pointers")]
+
+use std::cmp::Ordering;
+
+use gemm::{Parallelism, gemm};
+use rayon::prelude::*;
+
+/// Rows of y whose products are in memory at a time, for each row of x.
+const TILE: usize = 1024;
+/// Rows of y that one task looks at: a number of its own, so that the tiles are the same for any number of threads.
+const CHUNK: usize = 8 * TILE;
+/// Rows of x that are multiplied at a time: bounds the memory of a tile.
+const ROWS: usize = 1024;
+
+/// out\[i, j\] = <x_i, y_j>, with all threads.
+///
+/// # Shapes
+/// - x: `[n, width]`, y: `[m, width]`, out: `[n, m]`, all row-major
+///
+/// # Panics
+/// Slices of other lengths.
+///
+/// ```
+/// let mut out = [0.0; 2];
+/// rcml_kernels::row_products(&[1.0, 2.0], &[3.0, 0.0, 0.0, 4.0], 2, &mut out);
+/// assert_eq!(out, [3.0, 8.0]);
+/// ```
+pub fn row_products(x: &[f32], y: &[f32], width: usize, out: &mut [f32]) {
+    let (n, m) = (rows(x, width), rows(y, width));
+    assert_eq!(out.len(), n * m, "out holds {} values, expected {n} x {m}", out.len());
+    multiply(x, y, width, out, Parallelism::Rayon(0));
+}
+
+/// For every row of x the k rows of y with the largest product, as (row of y, product), best first; of equal products the lower
+/// row comes first. Exact, and without the matrix of products: `O(n k)` values and one tile a thread. A product that is not a
+/// number is nobody's best; a list is shorter than k where y has fewer rows.
+///
+/// # Shapes
+/// - x: `[n, width]`, y: `[m, width]`, row-major
+///
+/// # Panics
+/// Slices that are no whole number of rows.
+///
+/// ```
+/// let best = rcml_kernels::largest_products(&[1.0, 0.0], &[0.5, 9.0, 2.0, 0.0, -1.0, 0.0], 2, 2);
+/// assert_eq!(best, [[(1, 2.0), (0, 0.5)]]);
+/// ```
+pub fn largest_products(x: &[f32], y: &[f32], width: usize, k: usize) -> Vec<Vec<(u32, f32)>> {
+    let (n, _) = (rows(x, width), rows(y, width));
+    if k == 0 || n == 0 {
+        return vec![Vec::new(); n];
+    }
+    let of_chunk = |(number, chunk): (usize, &[f32])| -> Vec<Best> {
+        let mut best = vec![Best::new(k); n];
+        let mut tile = vec![0.0; n.min(ROWS) * TILE.min(rows(chunk, width))];
+        for (at, some) in chunk.chunks(TILE * width).enumerate() {
+            let (count, first) = (rows(some, width), number * CHUNK + at * TILE);
+            for (x, best) in x.chunks(ROWS * width).zip(best.chunks_mut(ROWS)) {
+                let products = &mut tile[..best.len() * count];
+                multiply(x, some, width, products, Parallelism::None);
+                best.iter_mut().zip(products.chunks(count)).for_each(|(best, row)| best.take(row, first));
+            }
+        }
+        best
+    };
+    let merge = |mut a: Vec<Best>, b: Vec<Best>| {
+        a.iter_mut().zip(b).for_each(|(a, b)| b.found.into_iter().for_each(|(row, value)| a.offer(row, value)));
+        a
+    };
+    let all = y.par_chunks(CHUNK * width.max(1)).enumerate().map(of_chunk).reduce(|| vec![Best::new(k); n], merge);
+    all.into_iter().map(|best| best.found).collect()
+}
+
+fn rows(values: &[f32], width: usize) -> usize {
+    assert!(width > 0 && values.len().is_multiple_of(width), "{} values are no rows of {width}", values.len());
+    values.len() / width
+}
+
+/// out\[i, j\] = <x_i, y_j>; rows of y are the inner dimension of the library's column-major product.
+fn multiply(x: &[f32], y: &[f32], width: usize, out: &mut [f32], threads: Parallelism) {
+    let (n, m) = (rows(x, width), rows(y, width));
+    assert_eq!(out.len(), n * m);
+    if n == 0 || m == 0 {
+        return;
+    }
+    let (across, down) = (width as isize, m as isize);
+    // SAFETY: x is [n, width], y is [m, width] and out is [n, m], each within its slice.
+    unsafe {
+        gemm(
+            m,
+            n,
+            width,
+            out.as_mut_ptr(),
+            down,
+            1,
+            false,
+            y.as_ptr(),
+            1,
+            across,
+            x.as_ptr(),
+            across,
+            1,
+            0.0,
+            1.0,
+            false,
+            false,
+            false,
+            threads,
+        );
+    }
+}
+
+/// The k best of what was offered, best first.
+#[derive(Clone)]
+struct Best {
+    k: usize,
+    found: Vec<(u32, f32)>,
+}
+
+impl Best {
+    fn new(k: usize) -> Self {
+        Self { k, found: Vec::new() }
+    }
+
+    /// What a value must exceed; one that is equal came later, and stands behind.
+    fn bar(&self) -> f32 {
+        match self.found.last() {
+            Some((_, last)) if self.found.len() == self.k => *last,
+            _ => f32::NEG_INFINITY,
+        }
+    }
+
+    /// Offers a row of values; `first` is the number of the first.
+    fn take(&mut self, values: &[f32], first: usize) {
+        const LANES: usize = 16;
+        for (group, some) in values.chunks(LANES).enumerate() {
+            let bar = self.bar();
+            // Nearly every group has nothing: one comparison of whole lanes tells.
+            let full = self.found.len() == self.k;
+            if full && !some.iter().fold(false, |any, value| any | (*value > bar)) {
+                continue;
+            }
+            for (lane, value) in some.iter().enumerate() {
+                self.offer((first + group * LANES + lane) as u32, *value);
+            }
+        }
+    }
+
+    fn offer(&mut self, row: u32, value: f32) {
+        if value.is_nan() {
+            return;
+        }
+        let before = |other: &(u32, f32)| match other.1.total_cmp(&value) {
+            // -0 and 0 are equal products.
+            _ if other.1 == value => other.0 < row,
+            order => order == Ordering::Greater,
+        };
+        let at = self.found.partition_point(before);
+        if at < self.k {
+            self.found.truncate(self.k - 1);
+            self.found.insert(at, (row, value));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small whole numbers: products are exact and many are equal.
+    fn matrix(rows: usize, width: usize, seed: u64) -> Vec<f32> {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            ((state >> 33) % 5) as f32 - 2.0
+        };
+        (0..rows * width).map(|_| next()).collect()
+    }
+
+    fn plain(x: &[f32], y: &[f32], width: usize) -> Vec<Vec<f32>> {
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum();
+        x.chunks(width).map(|a| y.chunks(width).map(|b| dot(a, b)).collect()).collect()
+    }
+
+    #[test]
+    fn all_products_are_where_they_belong() {
+        for (n, m, width) in [(1, 1, 1), (3, 7, 5), (17, 130, 33), (2, 0, 4), (0, 3, 4)] {
+            let (x, y) = (matrix(n, width, 1), matrix(m, width, 2));
+            let mut out = vec![f32::NAN; n * m];
+            row_products(&x, &y, width, &mut out);
+            assert_eq!(out, plain(&x, &y, width).concat(), "{n} {m} {width}");
+        }
+    }
+
+    #[test]
+    fn the_largest_are_those_of_a_sort_on_any_number_of_threads() {
+        for (n, m, width, k) in
+            [(3, 20, 4, 5), (5, 3 * CHUNK + 17, 3, 9), (2, 4, 2, 10), (ROWS + 3, 40, 2, 1), (2, 0, 3, 2)]
+        {
+            let (x, mut y) = (matrix(n, width, 3), matrix(m, width, 4));
+            if m > 10 {
+                y[7 * width] = f32::NAN;
+            }
+            let expected: Vec<Vec<(u32, f32)>> = plain(&x, &y, width)
+                .into_iter()
+                .map(|row| {
+                    let mut row: Vec<(u32, f32)> = (0..).zip(row).filter(|(_, value)| !value.is_nan()).collect();
+                    row.sort_by(|a, b| b.1.partial_cmp(&a.1).unwrap());
+                    row.truncate(k);
+                    row
+                })
+                .collect();
+            for threads in [1, 3] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                assert_eq!(pool.install(|| largest_products(&x, &y, width, k)), expected, "{n} {m} {width} {k}");
+            }
+        }
+        assert_eq!(largest_products(&[1.0], &[1.0], 1, 0), [vec![]]);
+    }
+}
