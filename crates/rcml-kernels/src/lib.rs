@@ -44,7 +44,7 @@ pub use normalize::l2_normalize;
 pub use pair_list::{PairError, PairList};
 pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 pub use sparse_rows::SparseRows;
-pub use tokens::Tokens;
+pub use tokens::{TokenMap, Tokens};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

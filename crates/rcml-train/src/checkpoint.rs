@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
+use burn::module::{Module, ParamGroup};
 use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::store::ModuleRecord;
 use burn::tensor::Device;
+use rcml_encoders::pretrained::parameter_names;
 use rcml_model::Rcml;
 use serde::{Deserialize, Serialize};
 
@@ -24,17 +25,22 @@ pub(crate) struct Progress {
     pub(crate) best_step: u64,
     /// Validations since.
     pub(crate) since_best: u64,
+    /// Fingerprints of the pretrained encoders: what a checkpoint leaves out of them must be the same when it is read.
+    #[serde(default)]
+    pub(crate) encoders: String,
 }
 
 /// The checkpoints of a run folder.
 pub(crate) struct Checkpoints {
     folder: PathBuf,
     keep: usize,
+    /// Fingerprints of the pretrained encoders.
+    encoders: String,
 }
 
 impl Checkpoints {
-    pub(crate) fn new(run: &Path, keep: usize) -> Self {
-        Self { folder: run.join("checkpoints"), keep }
+    pub(crate) fn new(run: &Path, keep: usize, encoders: String) -> Self {
+        Self { folder: run.join("checkpoints"), keep, encoders }
     }
 
     fn path(&self, step: u64) -> PathBuf {
@@ -63,7 +69,8 @@ impl Checkpoints {
         let path = temporary.join("optimizer.bpk");
         optimizer.to_record().save(&path).map_err(|error| Error::file(&path, error))?;
         let path = temporary.join("progress.toml");
-        let text = toml::to_string(progress).map_err(|error| Error::file(&path, error))?;
+        let progress = Progress { encoders: self.encoders.clone(), ..progress.clone() };
+        let text = toml::to_string(&progress).map_err(|error| Error::file(&path, error))?;
         std::fs::write(&path, text).map_err(|error| io(&path, error))?;
         remove(&target)?;
         std::fs::rename(&temporary, &target).map_err(|error| io(&target, error))?;
@@ -83,14 +90,22 @@ impl Checkpoints {
     ) -> Result<(Rcml, ModuleOptimizer, Progress)> {
         let Some(step) = self.steps().pop() else { return Ok((model, optimizer, Progress::default())) };
         let folder = self.path(step);
+        let path = folder.join("progress.toml");
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
+        let progress: Progress = toml::from_str(&text).map_err(|error| Error::file(&path, error))?;
+        if progress.encoders != self.encoders {
+            return Err(Error::file(
+                &path,
+                format!(
+                    "written with other pretrained encoders: expected fingerprints {:?}, found {:?}",
+                    self.encoders, progress.encoders
+                ),
+            ));
+        }
         let model = load_record(model, &folder.join("model.bpk"), device)?;
         let path = folder.join("optimizer.bpk");
         let record = OptimizerRecord::load(&path).map_err(|error| Error::file(&path, error))?;
-        let optimizer = optimizer.load_record(record);
-        let path = folder.join("progress.toml");
-        let text = std::fs::read_to_string(&path).map_err(|error| Error::io(&path, error))?;
-        let progress = toml::from_str(&text).map_err(|error| Error::file(&path, error))?;
-        Ok((model, optimizer, progress))
+        Ok((model, optimizer.load_record(record), progress))
     }
 
     fn best(&self) -> PathBuf {
@@ -111,14 +126,24 @@ impl Checkpoints {
     }
 }
 
+/// What a run changes of a model: all but what the pretrained encoders' own files have.
+fn own(model: &Rcml) -> ParamGroup {
+    ParamGroup::all().exclude(ParamGroup::from_paths(model.base().to_vec()))
+}
+
 fn save_record(model: &Rcml, path: &Path) -> Result<()> {
-    let record = model.clone().into_record();
+    let record = model.clone().into_record_group(own(model));
     record.save(path).map_err(|error| Error::file(path, error))
 }
 
 fn load_record(model: Rcml, path: &Path, device: &Device) -> Result<Rcml> {
     let record = ModuleRecord::load(path).map_err(|error| Error::file(path, error))?;
-    Ok(model.load_record(record).fork(device))
+    let (expected, found) = (parameter_names(&model).len() - model.base().len(), record.len());
+    if expected != found {
+        return Err(Error::file(path, format!("expected {expected} tensors, found {found}")));
+    }
+    let model = model.try_load_record(record.allow_partial(true)).map_err(|error| Error::file(path, error))?;
+    Ok(model.fork(device))
 }
 
 fn remove(path: &Path) -> Result<()> {
@@ -139,7 +164,8 @@ mod tests {
         assert_eq!(none, reread(&none));
         for n in 1..2000u32 {
             let best_value = Some((1.0 + 1.0 / 3.0 + 1.0 / 7.0) / f64::from(n));
-            let progress = Progress { step: u64::from(n), best_value, best_step: 2, since_best: 1 };
+            let progress =
+                Progress { step: u64::from(n), best_value, best_step: 2, since_best: 1, encoders: "a+".into() };
             assert_eq!(progress, reread(&progress));
         }
     }
