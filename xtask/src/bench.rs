@@ -18,6 +18,7 @@ use crate::program::feature_args;
   cargo xtask bench graph --full
   cargo xtask bench images --peer torchvision
   cargo xtask bench objectives --peer torch
+  cargo xtask bench encoders --peer torch
 
 Under criterion, without a peer:  cargo bench --workspace --bench relation_attention")]
 pub(crate) struct BenchArgs {
@@ -48,6 +49,28 @@ Writes attention.md, attention.json and attention.png (a roofline) into --out.")
     /// InfoNCE of B anchors against B candidates: time and peak memory of the streaming kernel and of dense forms
     #[command(after_help = "Example: cargo xtask bench objectives --peer torch --rows 1024,4096")]
     Objectives(ObjectivesArgs),
+    /// CLIP ViT-B/32 on pictures, and training of a head on cached tokens
+    #[command(after_help = "Example: cargo xtask bench encoders --peer torch")]
+    Encoders(EncodersArgs),
+}
+
+#[derive(Args)]
+struct EncodersArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PeerName>,
+    /// Leave torch.compile out: it takes a minute
+    #[arg(long, requires = "peer")]
+    eager: bool,
+    /// Pictures at a time
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    batch: u32,
+    /// Runs of each side, of which the median is shown
+    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -165,6 +188,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         Subject::Graph(args) => graph(args),
         Subject::Images(args) => images(args),
         Subject::Objectives(args) => objectives(args),
+        Subject::Encoders(args) => encoders(args),
     }
 }
 
@@ -174,6 +198,19 @@ fn evaluation(args: &EvaluationArgs) -> Result<()> {
     bench.args(["--items", &args.items.to_string(), "--rounds", &args.rounds.to_string()]);
     if let Some(SearchLibrary::Faiss) = args.peer {
         bench.arg("--peer").arg(peer::faiss()?);
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+fn encoders(args: &EncodersArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = reported("encoders", &out);
+    bench.args(["--rounds", &args.rounds.to_string(), "--batch", &args.batch.to_string()]);
+    if let Some(PeerName::Torch) = args.peer {
+        bench.arg("--peer").arg(peer::torch()?);
+        bench.args((!args.eager).then_some("--compiled"));
     }
     run_command(&mut bench)?;
     println!("{}", out.display());

@@ -117,7 +117,8 @@ impl AttentionConfig {
 ///
 /// H are token states, h_r the relation's embedding, B marks the summary token under the generic relation and is 0
 /// otherwise. With `heads` > 1, d is the width of a head. No key or value is projected: W_K is folded into the query and W_V
-/// is applied after pooling, which is exact (docs/method.md).
+/// is applied after pooling, which is exact (docs/method.md). So is a map that the tokens have still to go through
+/// ([`Tokens::map`]).
 #[derive(Module, Debug)]
 pub struct RelationAttention {
     w_q: Param<Tensor<2>>,
@@ -159,11 +160,21 @@ impl RelationAttention {
                 (Some(mask), Some(bias)) => Some(mask + bias),
                 (mask, bias) => mask.or(bias),
             };
-            match form.choose([t, d, r, self.heads]) {
-                Form::Projected => self.projected(tokens.states.clone(), bias, relations),
+            match (form.choose([t, d, r, self.heads]), &tokens.map) {
+                (Form::Projected, _) => self.projected(tokens.clone().applied().states, bias, relations),
+                // Fewer vectors come out of the pooling than go in: those are mapped.
+                (_, Some(map)) if r * self.heads < t => {
+                    let queries = self.fold(relations).mul_scalar(1.0 - self.beta).reshape([r * self.heads, d]);
+                    // What the shift adds to a logit is the same for all tokens.
+                    let [inputs, _] = map.weight.dims();
+                    let queries = queries.matmul(map.weight.clone().transpose()).reshape([r, self.heads, inputs]);
+                    let pooled = relation_pool(tokens.states.clone(), bias, queries);
+                    let pooled = map.apply(pooled.reshape([n * r * self.heads, inputs]));
+                    self.values(pooled.reshape([n, r, self.heads, d]))
+                }
                 _ => {
                     let queries = self.fold(relations).mul_scalar(1.0 - self.beta);
-                    self.values(relation_pool(tokens.states.clone(), bias, queries))
+                    self.values(relation_pool(tokens.clone().applied().states, bias, queries))
                 }
             }
         };
@@ -239,6 +250,7 @@ mod tests {
     use super::*;
     use burn::tensor::activation::softmax;
     use burn::tensor::{Distribution, Tolerance};
+    use rcml_kernels::TokenMap;
 
     fn random<const D: usize>(shape: [usize; D], device: &Device) -> Tensor<D> {
         Tensor::random(shape, Distribution::Normal(0.0, 1.0), device)
@@ -272,6 +284,36 @@ mod tests {
         match &attention.residual {
             Some(a) => tokens.summary.clone().reshape([n, 1, d]) + attended * a.val().tanh().reshape([1, 1, 1]),
             None => attended,
+        }
+    }
+
+    #[test]
+    fn a_map_of_the_tokens_may_wait() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            for (heads, residual) in [(1, true), (2, false)] {
+                device.seed(11);
+                let config = AttentionConfig {
+                    heads,
+                    residual,
+                    residual_init: 0.7,
+                    init: AttentionInit::Random,
+                    ..AttentionConfig::default()
+                };
+                let attention = config.init(8, &device);
+                let plain = tokens(3, 7, 12, &device);
+                let map = TokenMap { weight: random([12, 8], &device), shift: random([8], &device) };
+                let waiting = Tokens::mapped(plain.states, plain.log_bias, map);
+                assert_eq!(waiting.dims(), [3, 7, 8]);
+                // Two relations are pooled first, nine are not.
+                for r in [2, 9] {
+                    let relations = random([r, 8], &device);
+                    let expected = attention.forward(&waiting.clone().applied(), relations.clone(), false);
+                    let found = attention.forward(&waiting, relations, false);
+                    let tolerance = Tolerance::absolute(2e-4);
+                    found.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+                }
+                println!("{name}, {heads} heads");
+            }
         }
     }
 

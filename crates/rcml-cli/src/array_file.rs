@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use npyz::WriterBuilder;
 use parquet::data_type::{ByteArray, ByteArrayType, FloatType};
-use parquet::errors::Result as ParquetResult;
+use parquet::errors::{ParquetError, Result as ParquetResult};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -44,23 +44,26 @@ impl ArrayFormat {
         self == Self::Parquet
     }
 
-    /// Writes a row-major `[N, width]` matrix. `metadata` goes into the header of a safetensors file and the footer of a
-    /// Parquet file; the N ids into a column of the latter.
+    /// Writes a row-major `[N, width]` matrix piece by piece, N being the number of ids: `next` gives some whole rows, and nothing
+    /// at the end. `metadata` goes into the header of a safetensors file and the footer of a Parquet file; the ids into a column
+    /// of the latter.
     pub(crate) fn write(
         self,
         path: &Path,
         ids: &[&str],
-        values: &[f32],
         width: usize,
         metadata: &BTreeMap<String, String>,
+        next: &mut dyn FnMut() -> Option<Vec<f32>>,
     ) -> Result<()> {
-        let rows = values.len() / width.max(1);
+        let rows = ids.len();
         write_whole(path, |part| match self {
             Self::Npy => {
                 let mut file = BufWriter::new(File::create(part)?);
                 let options = npyz::WriteOptions::new().default_dtype().shape(&[rows as u64, width as u64]);
                 let mut array = options.writer(&mut file).begin_nd()?;
-                array.extend(values.iter().copied())?;
+                while let Some(values) = next() {
+                    array.extend(values)?;
+                }
                 array.finish()?;
                 file.flush()
             }
@@ -69,27 +72,32 @@ impl ArrayFormat {
                 let header = header(&[rows, width], metadata);
                 file.write_all(&(header.len() as u64).to_le_bytes())?;
                 file.write_all(header.as_bytes())?;
-                values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+                let mut missing = rows * width;
+                while let Some(values) = next() {
+                    values.iter().try_for_each(|value| file.write_all(&value.to_le_bytes()))?;
+                    missing = missing.saturating_sub(values.len());
+                }
+                // A file that is not whole does not take its place.
+                if missing > 0 {
+                    return Err(std::io::ErrorKind::UnexpectedEof.into());
+                }
                 file.flush()
             }
             Self::Parquet => {
                 let file = BufWriter::new(File::create(part)?);
-                write_parquet(file, ids, values, width, metadata).map_err(|e| std::io::Error::other(e.to_string()))
+                write_parquet(file, ids, width, metadata, next).map_err(|e| std::io::Error::other(e.to_string()))
             }
         })
     }
 }
 
-/// Rows of a table that are read at once.
-const GROUP: usize = 16_384;
-
-/// A column `id` and a column `embedding`, a list of numbers a row.
+/// A column `id` and a column `embedding`, a list of numbers a row; what comes at once is read at once.
 fn write_parquet(
     file: BufWriter<File>,
-    ids: &[&str],
-    values: &[f32],
+    mut ids: &[&str],
     width: usize,
     metadata: &BTreeMap<String, String>,
+    next: &mut dyn FnMut() -> Option<Vec<f32>>,
 ) -> ParquetResult<()> {
     let schema = "message embeddings {
         required binary id (STRING);
@@ -105,20 +113,25 @@ fn write_parquet(
         .set_dictionary_enabled(false);
     let schema = Arc::new(parse_message_type(schema)?);
     let mut writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build()))?;
-    for (ids, values) in ids.chunks(GROUP).zip(values.chunks(GROUP * width.max(1))) {
+    while let Some(values) = next() {
+        let (own, rest) = ids.split_at((values.len() / width.max(1)).min(ids.len()));
+        ids = rest;
         let mut group = writer.next_row_group()?;
         if let Some(mut column) = group.next_column()? {
-            let ids: Vec<ByteArray> = ids.iter().map(|id| ByteArray::from(id.as_bytes().to_vec())).collect();
+            let ids: Vec<ByteArray> = own.iter().map(|id| ByteArray::from(id.as_bytes().to_vec())).collect();
             column.typed::<ByteArrayType>().write_batch(&ids, None, None)?;
             column.close()?;
         }
         if let Some(mut column) = group.next_column()? {
             let definitions = vec![1; values.len()];
             let repetitions: Vec<i16> = (0..values.len()).map(|at| i16::from(at % width != 0)).collect();
-            column.typed::<FloatType>().write_batch(values, Some(&definitions), Some(&repetitions))?;
+            column.typed::<FloatType>().write_batch(&values, Some(&definitions), Some(&repetitions))?;
             column.close()?;
         }
         group.close()?;
+    }
+    if !ids.is_empty() {
+        return Err(ParquetError::General(format!("{} rows are missing", ids.len())));
     }
     writer.close().map(|_| ())
 }
@@ -139,12 +152,19 @@ fn header(shape: &[usize], metadata: &BTreeMap<String, String>) -> String {
 mod tests {
     use super::*;
 
+    /// Hands values out, so many at a time.
+    fn pieces(values: &[f32], size: usize) -> impl FnMut() -> Option<Vec<f32>> {
+        let mut pieces: Vec<Vec<f32>> = values.chunks(size).map(<[f32]>::to_vec).rev().collect();
+        move || pieces.pop()
+    }
+
     #[test]
     fn both_formats_read_back() {
         let folder = tempfile::tempdir().unwrap();
         let values = [1.0, -2.0, 0.5, 0.25, 3.0, f32::MIN_POSITIVE];
         let npy = folder.path().join("new/a.npy");
-        ArrayFormat::of(&npy).unwrap().write(&npy, &["a", "b"], &values, 3, &BTreeMap::new()).unwrap();
+        let none = BTreeMap::new();
+        ArrayFormat::of(&npy).unwrap().write(&npy, &["a", "b"], 3, &none, &mut pieces(&values, 3)).unwrap();
         let read = npyz::NpyFile::new(File::open(&npy).unwrap()).unwrap();
         assert_eq!(read.shape(), [2, 3]);
         assert_eq!(read.into_vec::<f32>().unwrap(), values);
@@ -152,7 +172,8 @@ mod tests {
         let path = folder.path().join("a.safetensors");
         let metadata =
             BTreeMap::from([("ids".to_string(), "[\"ä\",\"b\"]".to_string()), ("view".into(), "fused".into())]);
-        ArrayFormat::of(&path).unwrap().write(&path, &["a", "b", "c"], &values, 2, &metadata).unwrap();
+        let ids = ["a", "b", "c"];
+        ArrayFormat::of(&path).unwrap().write(&path, &ids, 2, &metadata, &mut pieces(&values, 4)).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let (_, header) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
         let read: BTreeMap<_, _> = header.metadata().clone().unwrap().into_iter().collect();
@@ -169,18 +190,19 @@ mod tests {
         use parquet::file::reader::{FileReader, SerializedFileReader};
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.parquet");
+        const GROUP: usize = 40;
         let ids: Vec<String> = (0..GROUP + 3).map(|i| format!("i{i}")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let values: Vec<f32> = (0..2 * ids.len()).map(|i| i as f32 / 8.0).collect();
         let metadata = BTreeMap::from([("view".to_string(), "fused".to_string()), ("ids".into(), "x".into())]);
-        ArrayFormat::of(&path).unwrap().write(&path, &ids, &values, 2, &metadata).unwrap();
+        ArrayFormat::of(&path).unwrap().write(&path, &ids, 2, &metadata, &mut pieces(&values, 2 * GROUP)).unwrap();
         let reader = SerializedFileReader::new(File::open(&path).unwrap()).unwrap();
         assert_eq!(reader.num_row_groups(), 2);
         let pairs = reader.metadata().file_metadata().key_value_metadata().unwrap();
         assert_eq!(pairs, &[KeyValue::new("view".into(), "fused".to_string())]);
         let rows: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
         assert_eq!((rows.len(), rows[0].as_str()), (ids.len(), "{id: \"i0\", embedding: [0E0, 0.125]}"));
-        assert_eq!(rows[GROUP + 2], "{id: \"i16386\", embedding: [4096.5, 4096.625]}");
+        assert_eq!(rows[GROUP + 2], "{id: \"i42\", embedding: [10.5, 10.625]}");
     }
 
     #[test]

@@ -63,22 +63,6 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
     let reader = read_items(&embedder, &dataset, &items)?;
 
-    let progress = Progress::new("embedding", items.len());
-    let (mut values, mut width, mut missing) = (Vec::new(), 0, 0);
-    for chunk in items.chunks(CHUNK) {
-        let first = chunk.first().map_or(0, |item| *item as usize);
-        let encoded = embedder.encode(&reader, chunk, &|done| progress.set(first + done))?;
-        let embeddings = arguments.embed(&dataset, &embedder, &reader, &encoded)?;
-        let (rows, present) = arguments.rows(embeddings)?;
-        width = rows.len() / chunk.len();
-        missing += present.iter().filter(|has| !**has).count();
-        values.extend(rows);
-    }
-    progress.finish();
-    if missing > 0 {
-        note(&format!("{missing} of {} items have no {}: their rows are zero", items.len(), arguments.view));
-    }
-
     let ids: Vec<&str> = dataset.items.iter().map(|item| item.id.as_str()).collect();
     let mut metadata = BTreeMap::from([
         ("ids".to_string(), serde_json::to_string(&ids)?),
@@ -90,7 +74,29 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
         let role = if arguments.role == Some(End::Target) { "target" } else { "source" };
         metadata.insert("role".into(), role.into());
     }
-    format.write(&arguments.out, &ids, &values, width, &metadata)?;
+
+    let progress = Progress::new("embedding", items.len());
+    let (width, mut missing) = (embedder.config().width, 0);
+    let mut piece = |chunk: &[u32]| -> Result<Vec<f32>> {
+        let first = chunk.first().map_or(0, |item| *item as usize);
+        let encoded = embedder.encode(&reader, chunk, &|done| progress.set(first + done))?;
+        let (rows, present) = arguments.rows(arguments.embed(&dataset, &embedder, &reader, &encoded)?)?;
+        missing += present.iter().filter(|has| !**has).count();
+        Ok(rows)
+    };
+    let (mut chunks, mut failed) = (items.chunks(CHUNK), None);
+    // Written as it comes: the file may be larger than memory.
+    let written = format.write(&arguments.out, &ids, width, &metadata, &mut || {
+        piece(chunks.next()?).map_err(|failure| failed = Some(failure)).ok()
+    });
+    progress.finish();
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    written?;
+    if missing > 0 {
+        note(&format!("{missing} of {} items have no {}: their rows are zero", items.len(), arguments.view));
+    }
     if format.holds_ids() {
         return print(&format!("{}: {} x {width}, ids in its column `id`", arguments.out.display(), ids.len()));
     }

@@ -44,6 +44,10 @@ fn encoder(folder: &Folder, name: &str) -> String {
 }
 
 fn train<'a>(folder: &'a Folder, out: &'a str, encoders: &'a str) -> Vec<&'a str> {
+    train_with(folder, out, encoders, &[])
+}
+
+fn train_with<'a>(folder: &'a Folder, out: &'a str, encoders: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut words = vec!["train", "--data", folder.path(), "--out", out, "--encoders", encoders, "--seed", "1"];
     for setting in [
         "training.steps=8",
@@ -51,7 +55,10 @@ fn train<'a>(folder: &'a Folder, out: &'a str, encoders: &'a str) -> Vec<&'a str
         "sampler.items=16",
         "sampler.relations=2",
         "model.conditioner.rank=4",
-    ] {
+    ]
+    .into_iter()
+    .chain(more.iter().copied())
+    {
         words.extend(["--set", setting]);
     }
     words.extend(["--device", "cpu"]);
@@ -109,6 +116,76 @@ fn a_run_with_frozen_encoders_from_the_first_step_to_the_last_use() {
     refused(&folder, &search, &["fingerprint", "clip"]);
     std::fs::remove_dir_all(&clip).unwrap();
     refused(&folder, &search, &["not there any more", "clip"]);
+}
+
+/// The tensors of a run's weights, by name, and the metadata.
+fn tensors(folder: &Folder, run: &str) -> (Vec<(String, Vec<u8>)>, String) {
+    let bytes = folder.read_bytes(&format!("{run}/model.safetensors"));
+    let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
+    let tensors = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let values = |(name, view): (String, safetensors::tensor::TensorView<'_>)| (name, view.data().to_vec());
+    (tensors.tensors().into_iter().map(values).collect(), format!("{:?}", metadata.metadata()))
+}
+
+#[test]
+fn adapted_encoders_are_trained_and_saved_without_their_base() {
+    let folder = Folder::with_shapes();
+    let (data, cache) = (folder.path(), folder.join("cache"));
+    let clip = encoder(&folder, "clip");
+    let run = folder.join("run");
+    let adapt = [
+        "model.pretrained.text.adapt.mode=lora",
+        "model.pretrained.text.adapt.matrices=(query|value|up)\\.weight$",
+        "model.pretrained.text.adapt.rate=1",
+        "model.pretrained.image.adapt.mode=last",
+        "model.pretrained.image.adapt.layers=1",
+        "model.pretrained.image.adapt.layer_decay=0.5",
+        "training.image_shift=0.1",
+    ];
+    let output = call(&folder, &train_with(&folder, &run, &clip, &adapt));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(files(&cache), 0, "states of an encoder that is trained cannot be kept");
+    for line in ["text_tower.blocks: 0 of ", "text_tower.blocks.lora: ", "image_tower.patches: 0 of ", "adapted"] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let (saved, metadata) = tensors(&folder, "run");
+    let names: Vec<&str> = saved.iter().map(|(name, _)| name.as_str()).collect();
+    let text: Vec<&&str> = names.iter().filter(|name| name.starts_with("text_tower.")).collect();
+    assert!(!text.is_empty() && text.iter().all(|name| name.contains(".lora.")), "{text:?}");
+    let image: Vec<&&str> = names.iter().filter(|name| name.starts_with("image_tower.")).collect();
+    let trained = [".blocks.1.", ".post_norm.", ".project."];
+    assert!(image.iter().all(|name| trained.iter().any(|part| name.contains(part))), "{image:?}");
+    assert!(metadata.contains("encoders"), "{metadata}");
+    let moved = |part: &str| saved.iter().any(|(name, values)| name.ends_with(part) && values.iter().any(|b| *b != 0));
+    assert!(moved("query.weight.lora.b"), "what starts at zero is trained");
+
+    let search = ["search", &run, "--data", data, "--item", "i3", "--relation", "words that nobody has used", "--json"];
+    let first = done(&folder, &search);
+    let found: Value = serde_json::from_str(&first).unwrap();
+    assert_eq!(found["results"].as_array().unwrap().len(), 10);
+    let results = folder.join("eval.json");
+    done(&folder, &["eval", &run, "--data", data, "--json", &results, "--baselines"]);
+    assert_eq!(first, done(&folder, &search));
+
+    // The weights of a run around another encoder of the same shapes.
+    let other = encoder(&folder, "clip-2021");
+    let elsewhere = folder.join("elsewhere");
+    done(&folder, &train_with(&folder, &elsewhere, &other, &adapt));
+    std::fs::copy(format!("{elsewhere}/model.safetensors"), format!("{run}/model.safetensors")).unwrap();
+    refused(&folder, &search, &["other pretrained encoders", "fingerprints"]);
+
+    for (setting, words) in [
+        ("model.pretrained.text.adapt.matrices=qeury", ["no parameter's name matches", "qeury"]),
+        ("model.pretrained.text.adapt.rank=0", ["model.pretrained.text.adapt.rank", "at least 1"]),
+        ("model.pretrained.text.adapt.mode=most", ["mode", "most"]),
+        ("model.pretrained.text.adapt.layer_decay=2", ["model.pretrained.text.adapt.layer_decay", "at most 1"]),
+    ] {
+        let more: Vec<&str> = adapt.iter().copied().chain([setting]).collect();
+        refused(&folder, &train_with(&folder, &folder.join("bad"), &clip, &more), &words);
+    }
+    let alone = ["train", "--data", data, "--out", &run, "--set", "model.pretrained.text.adapt.mode=full"];
+    refused(&folder, &alone, &["pretrained.text.adapt", "source"]);
 }
 
 #[test]

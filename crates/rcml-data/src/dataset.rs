@@ -63,7 +63,7 @@ pub struct ModalityInfo {
 pub struct FeatureArray {
     /// `[N, D]` or `[N, T, D]`.
     pub shape: Vec<usize>,
-    /// `shape.iter().product()` values.
+    /// `shape.iter().product()` values. A token that is missing from a sequence is NaN throughout; all else is finite.
     pub values: Vec<f32>,
 }
 

@@ -1,7 +1,7 @@
 //! Encoders: a modality in, [`Tokens`] out (token states, mask, summary).
 //!
 //! The nouns: a [`Transformer`] is the trunk; a [`VisionTransformer`] turns pixels, a [`TextTransformer`] turns token ids,
-//! a [`FeatureProjector`] turns precomputed vectors into tokens of one shared width; a [`TextTokenizer`] turns text into ids.
+//! a [`FeatureEncoder`] turns vectors, sequences of them or series into tokens of one shared width; a [`TextTokenizer`] turns text into ids.
 //! [`pretrained`] holds encoders that were trained before.
 //! Every encoder is configured by data (`VisionConfig { .. }.init(width, &device)`).
 //!
@@ -27,7 +27,7 @@ mod vision;
 mod vocabulary;
 
 pub use error::{Error, Result};
-pub use features::{FeatureConfig, FeatureProjector};
+pub use features::{FeatureConfig, FeatureEncoder, FeatureKind, FeatureProjector, FeatureShape, SequenceTransformer};
 pub use rcml_kernels::Tokens;
 pub use stem::StemNorm;
 pub use text::{TextConfig, TextTransformer};

@@ -46,7 +46,7 @@ pub use pair_list::{PairError, PairList};
 pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 pub use row_products::{largest_products, row_products};
 pub use sparse_rows::SparseRows;
-pub use tokens::Tokens;
+pub use tokens::{TokenMap, Tokens};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

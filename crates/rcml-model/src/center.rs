@@ -2,7 +2,7 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use rcml_kernels::Tokens;
+use rcml_kernels::{TokenMap, Tokens};
 
 /// How much of the old mean a step keeps.
 const MOMENTUM: f64 = 0.9;
@@ -48,10 +48,12 @@ impl Center {
 /// Tokens with `mean` taken away from every state and from the summary.
 pub(crate) fn subtract(tokens: Tokens, mean: Tensor<1>) -> Tokens {
     let d = mean.dims()[0];
-    Tokens {
-        states: tokens.states - mean.clone().reshape([1, 1, d]),
-        summary: tokens.summary - mean.reshape([1, d]),
-        ..tokens
+    let summary = tokens.summary - mean.clone().reshape([1, d]);
+    match tokens.map {
+        Some(TokenMap { weight, shift }) => {
+            Tokens { summary, map: Some(TokenMap { weight, shift: shift - mean }), ..tokens }
+        }
+        None => Tokens { summary, states: tokens.states - mean.reshape([1, 1, d]), ..tokens },
     }
 }
 

@@ -1,9 +1,11 @@
 //! The model as data.
 
+use std::collections::BTreeMap;
+
 use crate::{FusionConfig, Roles};
 use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_encoders::pretrained::Projection;
-use rcml_encoders::{TextConfig, VisionConfig};
+use rcml_encoders::{FeatureConfig, FeatureShape, TextConfig, VisionConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::PretrainedConfig;
@@ -62,7 +64,9 @@ pub struct ModelConfig {
     pub text: TextConfig,
     /// The image encoder.
     pub image: VisionConfig,
-    /// Pretrained encoders that take their place.
+    /// The encoders of feature modalities by name; one that is not named here has a projector.
+    pub features: BTreeMap<String, FeatureConfig>,
+    /// Pretrained encoders in the place of those of texts and pictures.
     pub pretrained: PretrainedConfig,
     /// Pool and modulate.
     pub conditioner: ConditionerConfig,
@@ -81,6 +85,24 @@ pub struct ModalityShape {
     /// Width of a feature modality's vectors; 0 for `image` and `text`.
     #[serde(default)]
     pub input: usize,
+    /// Vectors of an item of a feature modality, or steps of a series.
+    #[serde(default = "one")]
+    pub tokens: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl ModalityShape {
+    /// `image` or `text`.
+    pub fn raw(name: &str) -> Self {
+        Self { name: name.into(), input: 0, tokens: 1 }
+    }
+
+    pub(crate) fn features(&self) -> FeatureShape {
+        FeatureShape { tokens: self.tokens, input: self.input }
+    }
 }
 
 impl Default for ModelConfig {
@@ -97,6 +119,7 @@ impl Default for ModelConfig {
             same_item: "is the same item as".into(),
             text: TextConfig::default(),
             image: VisionConfig::default(),
+            features: BTreeMap::new(),
             pretrained: PretrainedConfig::default(),
             conditioner: ConditionerConfig::default(),
             vocabulary: 0,
@@ -133,12 +156,31 @@ impl ModelConfig {
         }
         self.text.validate().map_err(|message| format!("text.{message}"))?;
         self.image.validate().map_err(|message| format!("image.{message}"))?;
+        for (name, config) in &self.features {
+            config.validate().map_err(|message| format!("features.{name}.{message}"))?;
+            let known = self.modalities.iter().any(|modality| modality.name == *name && modality.input > 0);
+            if !known && !self.modalities.is_empty() {
+                let names = self.modalities.iter().filter(|modality| modality.input > 0).map(|m| m.name.as_str());
+                let names = names.collect::<Vec<_>>().join(", ");
+                return Err(format!("features.{name}: expected one of the data set's feature modalities ({names})"));
+            }
+        }
         for (key, encoder) in [("text", &self.pretrained.text), ("image", &self.pretrained.image)] {
             let (width, found) = (self.width, encoder.width);
             if encoder.is_set() && encoder.projection == Projection::None && found != 0 && found != width {
                 return Err(format!(
                     "pretrained.{key}.projection: none leaves the encoder's width {found}, expected width = {found}, found {width}"
                 ));
+            }
+            encoder.adapt.validate().map_err(|message| format!("pretrained.{key}.adapt.{message}"))?;
+            if encoder.is_adapted() && encoder.summary_tokens > 0 {
+                let found = encoder.summary_tokens;
+                return Err(format!(
+                    "pretrained.{key}.summary_tokens: expected 0 for an encoder that is adapted, found {found}"
+                ));
+            }
+            if encoder.adapt.trains() && !encoder.is_set() {
+                return Err(format!("pretrained.{key}.adapt: expected pretrained.{key}.source with it, found none"));
             }
         }
         self.conditioner.validate(self.width).map_err(|message| format!("conditioner.{message}"))

@@ -18,6 +18,9 @@ use crate::{
 /// Items encoded at a time: bounds the memory of the encoders' activations.
 const CHUNK: usize = 256;
 
+/// The same where a pretrained encoder is part of the model.
+const TOWER_CHUNK: usize = 32;
+
 /// A model with its tokenizer and preprocessing, on a device.
 #[derive(Debug, Clone)]
 pub struct Embedder {
@@ -41,6 +44,8 @@ pub enum RelationQuery {
 #[derive(Debug, Clone)]
 pub struct EncodedItems {
     items: Vec<u32>,
+    /// Items a chunk.
+    chunk: usize,
     modalities: Vec<EncodedColumn>,
 }
 
@@ -89,7 +94,8 @@ impl Embedder {
         let texts = TextReader::new(tokenizer, saved.model.text.max_tokens, towers);
         // The temperature is part of the weights, so its configuration does not matter here.
         let model = saved.model.init(&TemperatureConfig::default(), &[], device);
-        let model = load_weights(model, run.join("model.safetensors"))?;
+        let model = texts.towers().adapt(model, device)?;
+        let model = load_weights(model, &saved.model.pretrained, run.join("model.safetensors"))?;
         Ok(Self::new(model, saved.model, texts, saved.image, device.clone()))
     }
 
@@ -108,6 +114,7 @@ impl Embedder {
         let salience = self.texts.tokenizer().salience(texts)?;
         self.device.seed(seed);
         let model = config.init(&TemperatureConfig::default(), &salience, &self.device);
+        let model = self.texts.towers().adapt(model, &self.device)?;
         Ok(Self { model, config, ..self.clone() })
     }
 
@@ -131,8 +138,9 @@ impl Embedder {
     /// # Errors
     /// A picture that has become unreadable.
     pub fn encode(&self, reader: &ItemReader, items: &[u32], progress: &dyn Fn(usize)) -> Result<EncodedItems> {
-        let mut encoded = EncodedItems { items: items.to_vec(), modalities: vec![] };
-        for (done, chunk) in items.chunks(CHUNK).enumerate() {
+        let size = self.chunk();
+        let mut encoded = EncodedItems { items: items.to_vec(), chunk: size, modalities: vec![] };
+        for (done, chunk) in items.chunks(size).enumerate() {
             let batch = reader.batch(chunk)?;
             for (slot, modality) in self.model.encode(&self.config, &batch, &self.device).into_iter().enumerate() {
                 if encoded.modalities.len() == slot {
@@ -143,16 +151,21 @@ impl Embedder {
                 column.chunks.push(self.keep(modality.tokens));
                 column.present.extend(modality.present);
             }
-            progress(done * CHUNK + chunk.len());
+            progress(done * size + chunk.len());
         }
         Ok(encoded)
+    }
+
+    /// Items encoded at a time.
+    fn chunk(&self) -> usize {
+        if self.model.has_tower() { TOWER_CHUNK } else { CHUNK }
     }
 
     /// What conditioning needs of the tokens.
     fn keep(&self, tokens: Tokens) -> Tokens {
         match self.config.conditioner.pool {
             Pool::Summary => Tokens::with_summary_first(tokens.summary.unsqueeze_dim(1), None),
-            Pool::Attention => tokens,
+            Pool::Attention => tokens.applied(),
         }
     }
 
@@ -195,12 +208,13 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn encode_texts<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<EncodedItems> {
         let mut column = EncodedColumn { name: "text".into(), chunks: vec![], present: vec![true; texts.len()] };
-        for chunk in texts.chunks(CHUNK) {
-            let texts = self.texts.read_once(chunk)?;
+        let chunk = self.chunk();
+        for texts in texts.chunks(chunk) {
+            let texts = self.texts.read_once(texts)?;
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
             column.chunks.push(self.keep(tokens));
         }
-        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), modalities: vec![column] })
+        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), chunk, modalities: vec![column] })
     }
 
     /// The embedding that a relation conditions with, `[1, D]`.
@@ -257,7 +271,7 @@ impl Embedder {
             let texts = items.items.iter().map(|item| format!("{} {relation}", reader.text(*item).unwrap_or("")));
             let texts: Vec<String> = texts.collect();
             column.chunks.clear();
-            for chunk in texts.chunks(CHUNK) {
+            for chunk in texts.chunks(items.chunk) {
                 let texts = self.texts.read_once(chunk)?;
                 let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
                 column.chunks.push(self.keep(tokens));
@@ -290,10 +304,10 @@ impl EncodedItems {
     /// The items at `rows` (positions in [`Self::items`]), in that order.
     pub fn select(&self, rows: &[u32]) -> Self {
         let column = |column: &EncodedColumn| {
-            let pieces = rows.chunk_by(|a, b| *a as usize / CHUNK == *b as usize / CHUNK);
+            let pieces = rows.chunk_by(|a, b| *a as usize / self.chunk == *b as usize / self.chunk);
             let chunks = pieces.map(|piece| {
-                let chunk = &column.chunks[piece[0] as usize / CHUNK];
-                let within: Vec<i32> = piece.iter().map(|row| (*row as usize % CHUNK) as i32).collect();
+                let chunk = &column.chunks[piece[0] as usize / self.chunk];
+                let within: Vec<i32> = piece.iter().map(|row| (*row as usize % self.chunk) as i32).collect();
                 let index = TensorData::new(within, [piece.len()]);
                 chunk.select(Tensor::<1, Int>::from_data(index, &chunk.states.device()))
             });
@@ -305,6 +319,7 @@ impl EncodedItems {
         };
         Self {
             items: rows.iter().map(|row| self.items[*row as usize]).collect(),
+            chunk: self.chunk,
             modalities: self.modalities.iter().map(column).collect(),
         }
     }

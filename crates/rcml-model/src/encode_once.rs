@@ -10,6 +10,9 @@ use crate::{EncoderSource, Error, Result, Towers};
 /// Changes whenever the same encoder would be made to give other states.
 const FORMAT: &str = "rcml-tokens-1";
 
+/// Pictures decoded ahead of the encoder: bounds their memory whatever the size of the dataset.
+const BLOCK: usize = 1024;
+
 /// Texts or pictures encoded at a time: bounds the memory of the encoder's activations.
 const CHUNK: usize = 32;
 
@@ -18,7 +21,7 @@ const CHUNK: usize = 32;
 /// # Errors
 /// The encoder's, or the cache folder's.
 pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
-    let source = towers.text_source().ok_or_else(|| Error::input("the model has no pretrained text encoder"))?;
+    let source = towers.frozen_text().ok_or_else(|| Error::input("the model has no frozen text encoder"))?;
     let width = source.width;
     let texts: Vec<Option<&str>> = dataset.items.iter().map(|item| item.text.as_deref()).collect();
     let hashes: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| xxh3_128(text.as_bytes()))).collect();
@@ -54,7 +57,7 @@ pub(crate) fn images(
     config: &ImageConfig,
     progress: &(dyn Fn(usize) + Sync),
 ) -> Result<(TokenCache, Vec<ImageProblem>)> {
-    let source = towers.image_source().ok_or_else(|| Error::input("the model has no pretrained image encoder"))?;
+    let source = towers.frozen_image().ok_or_else(|| Error::input("the model has no frozen image encoder"))?;
     let width = source.width;
     let hash = |item: &rcml_data::Item| match &item.image {
         // A file that cannot be read is a problem of the decoder's, which names it.
@@ -69,23 +72,28 @@ pub(crate) fn images(
         return Ok((cache, Vec::new()));
     }
     let items: Vec<u32> = (0..count as u32).filter(|item| dataset.items[*item as usize].image.is_some()).collect();
-    let store = ImageStore::open(dataset, &items, config.clone(), &|_| {})?;
     let blank = towers.encode_images(vec![0.0; 3 * config.size * config.size], 1)?;
     let tokens = blank.first().map_or(0, |row| row.len() / width.max(1));
     let lengths: Vec<usize> = dataset.items.iter().map(|item| if item.image.is_some() { tokens } else { 0 }).collect();
+    let (mut problems, mut done) = (Vec::new(), 0);
     let cache = TokenCache::create(towers.cache(), &key, &lengths, width, source.precision, |writer| -> Result<()> {
-        for (done, chunk) in items.chunks(CHUNK).enumerate() {
-            let batch = store.batch(chunk)?;
-            let rows = towers.encode_images(batch.pixels, chunk.len())?;
-            let usable = chunk.iter().zip(rows).zip(&batch.present).filter(|(_, present)| **present);
-            let (items, rows): (Vec<usize>, Vec<Vec<f32>>) =
-                usable.map(|((item, row), _)| (*item as usize, row)).unzip();
-            put(writer, &items, &rows)?;
-            progress(done * CHUNK + chunk.len());
+        for block in items.chunks(BLOCK) {
+            let store = ImageStore::open(dataset, block, config.clone(), &|_| {})?;
+            problems.extend_from_slice(store.problems());
+            for chunk in block.chunks(CHUNK) {
+                let batch = store.batch(chunk)?;
+                let rows = towers.encode_images(batch.pixels, chunk.len())?;
+                let usable = chunk.iter().zip(rows).zip(&batch.present).filter(|(_, present)| **present);
+                let (items, rows): (Vec<usize>, Vec<Vec<f32>>) =
+                    usable.map(|((item, row), _)| (*item as usize, row)).unzip();
+                put(writer, &items, &rows)?;
+                done += chunk.len();
+                progress(done);
+            }
         }
         Ok(())
     })?;
-    Ok((cache, store.problems().to_vec()))
+    Ok((cache, problems))
 }
 
 fn put(writer: &mut TokenWriter, items: &[usize], rows: &[Vec<f32>]) -> Result<()> {
@@ -98,9 +106,10 @@ fn put(writer: &mut TokenWriter, items: &[usize], rows: &[Vec<f32>]) -> Result<(
 /// Everything that decides about the states: encoder, preprocessing, and the content of every item in its order.
 fn key(source: &EncoderSource, preprocessing: &str, hashes: &[u128]) -> String {
     let mut hash = Xxh3::new();
-    let EncoderSource { fingerprint, precision, .. } = source;
+    let EncoderSource { fingerprint, precision, summary_tokens, .. } = source;
+    let kept = if *summary_tokens > 0 { format!("{summary_tokens} tokens\n") } else { String::new() };
     let count = hashes.len();
-    hash.update(format!("{FORMAT}\n{fingerprint}\n{preprocessing}\n{precision:?}\n{count}\n").as_bytes());
+    hash.update(format!("{FORMAT}\n{fingerprint}\n{preprocessing}\n{precision:?}\n{kept}{count}\n").as_bytes());
     hashes.iter().for_each(|item| hash.update(&item.to_le_bytes()));
     format!("{:032x}", hash.digest128())
 }

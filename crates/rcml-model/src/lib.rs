@@ -2,7 +2,7 @@
 //!
 //! The nouns: a [`ModelConfig`] is the model as data; [`Rcml`] is the module that training updates; an [`ItemReader`] turns
 //! items of a dataset into encoder inputs; an [`Embedder`] is a trained model with its tokenizer, which embeds items under any
-//! relation, also one phrased now. [`Towers`] are the frozen pretrained encoders of a model that has some, and a
+//! relation, also one phrased now. [`Towers`] are the pretrained encoders of a model that has some, and a
 //! [`TextReader`] is what all its texts go through.
 //!
 //! ```

@@ -1,11 +1,13 @@
 //! The module that training updates.
 
+use std::sync::Arc;
+
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_attention::Conditioner;
 use rcml_data::Role;
-use rcml_encoders::pretrained::StateProjector;
-use rcml_encoders::{FeatureConfig, FeatureProjector, TextTransformer, Tokens, VisionTransformer};
+use rcml_encoders::pretrained::{ImageTower, StateProjector, TextTower, frozen_parameters};
+use rcml_encoders::{FeatureEncoder, TextTransformer, Tokens, VisionTransformer};
 use rcml_losses::{Temperature, TemperatureConfig};
 
 use crate::center::{Center, subtract};
@@ -19,10 +21,14 @@ use crate::{EncoderSource, ImageInput, ItemBatch, ModelConfig, Roles, TextInput}
 #[derive(Module, Debug)]
 pub struct Rcml {
     text: Option<TextTransformer>,
+    /// A pretrained text encoder that is adapted; `text_states` reads its states.
+    text_tower: Option<TextTower>,
     text_states: Option<StateProjector>,
     image: Option<VisionTransformer>,
+    /// A pretrained image encoder that is adapted; `image_states` reads its states.
+    image_tower: Option<ImageTower>,
     image_states: Option<StateProjector>,
-    features: Vec<FeatureProjector>,
+    features: Vec<FeatureEncoder>,
     /// One per modality, in the model's order; empty where the model does not centre.
     centers: Vec<Center>,
     fusion: Fusion,
@@ -31,6 +37,9 @@ pub struct Rcml {
     /// The temperature of the objective.
     pub temperature: Temperature,
     normalize_relations: bool,
+    /// Names of the parameters that are as the pretrained encoders' files have them.
+    #[module(skip)]
+    base: Arc<[String]>,
 }
 
 /// One modality of a batch, encoded.
@@ -51,6 +60,8 @@ impl ModelConfig {
     pub fn init(&self, temperature: &TemperatureConfig, salience: &[f32], device: &Device) -> Rcml {
         let has = |name: &str| self.modalities.iter().any(|m| m.name == name);
         let features = self.modalities.iter().filter(|m| m.input > 0);
+        let features = features
+            .map(|m| self.features.get(&m.name).cloned().unwrap_or_default().init(m.features(), self.width, device));
         let pretrained = &self.pretrained;
         let projector = |encoder: &EncoderSource| {
             let new = || StateProjector::new(encoder.projection, encoder.width, self.width, device);
@@ -58,7 +69,9 @@ impl ModelConfig {
         };
         Rcml {
             text: (!pretrained.text.is_set()).then(|| self.text.init(self.vocabulary, self.width, salience, device)),
+            text_tower: None,
             text_states: projector(&pretrained.text),
+            image_tower: None,
             image: (has("image") && !pretrained.image.is_set()).then(|| self.image.init(self.width, device)),
             image_states: projector(&pretrained.image).filter(|_| has("image")),
             centers: if self.center {
@@ -67,17 +80,44 @@ impl ModelConfig {
                 Vec::new()
             },
             fusion: Fusion::new(self.fusion, self.modalities.len(), self.width, device),
-            features: features.map(|m| FeatureConfig { input: m.input }.init(self.width, device)).collect(),
+            features: features.collect(),
             conditioner: self.conditioner.init(self.width, device),
             roles: (self.roles != Roles::None)
                 .then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
             temperature: temperature.init(device),
             normalize_relations: self.normalize_relations,
+            base: Arc::new([]),
         }
     }
 }
 
 impl Rcml {
+    /// Takes adapted encoders in; they come on a device with autodiff, which says what is trained of them.
+    pub(crate) fn with_towers(self, text: Option<TextTower>, image: Option<ImageTower>, device: &Device) -> Self {
+        let named =
+            |tower: &'static str, names: Vec<String>| names.into_iter().map(move |name| format!("{tower}.{name}"));
+        let mut base: Vec<String> = Vec::new();
+        base.extend(named("text_tower", text.iter().flat_map(frozen_parameters).collect()));
+        base.extend(named("image_tower", image.iter().flat_map(frozen_parameters).collect()));
+        let is_plain = !device.is_autodiff();
+        Self {
+            text_tower: text.map(|tower| if is_plain { tower.valid() } else { tower }),
+            image_tower: image.map(|tower| if is_plain { tower.valid() } else { tower }),
+            base: base.into(),
+            ..self
+        }
+    }
+
+    /// Names of the parameters that are as the pretrained encoders' files have them: they are in no file of the run.
+    pub fn base(&self) -> &[String] {
+        &self.base
+    }
+
+    /// Whether a pretrained encoder is part of the model.
+    pub(crate) fn has_tower(&self) -> bool {
+        self.text_tower.is_some() || self.image_tower.is_some()
+    }
+
     /// Encodes a batch, one entry per modality of the model that the batch carries, in the model's order.
     pub fn encode(&self, config: &ModelConfig, batch: &ItemBatch, device: &Device) -> Vec<EncodedModality> {
         let centre = |encoded: EncodedModality| match self.center(config, &encoded.name) {
@@ -129,9 +169,9 @@ impl Rcml {
         let mut features = self.features.iter();
         let encode = |modality: &crate::ModalityShape| {
             let name = modality.name.clone();
-            // Advances with the configuration, so that projectors and names stay in step.
-            let projector = (modality.input > 0).then(|| features.next()).flatten();
-            let (tokens, present) = match (name.as_str(), projector) {
+            // Advances with the configuration, so that encoders and names stay in step.
+            let encoder = (modality.input > 0).then(|| features.next()).flatten();
+            let (tokens, present) = match (name.as_str(), encoder) {
                 ("text", _) => {
                     let (texts, present) = batch.text.as_ref()?;
                     (self.read_text(texts, device)?, present.clone())
@@ -140,9 +180,13 @@ impl Rcml {
                     let image = batch.image.as_ref()?;
                     let tokens = match image {
                         ImageInput::Pixels(image) => {
-                            let size = config.image.size;
+                            let size = self.image_tower.as_ref().map_or(config.image.size, ImageTower::size);
                             let pixels = TensorData::new(image.pixels.clone(), [batch.items, 3, size, size]);
-                            self.image.as_ref()?.forward(Tensor::from_data(pixels, device))
+                            let pixels = Tensor::from_data(pixels, device);
+                            match &self.image_tower {
+                                Some(tower) => self.image_states.as_ref()?.project(tower.forward(pixels).tokens),
+                                None => self.image.as_ref()?.forward(pixels),
+                            }
                         }
                         ImageInput::States(states, _) => {
                             let (states, log_bias) = states.to_device(device);
@@ -151,10 +195,15 @@ impl Rcml {
                     };
                     (tokens, image.present().to_vec())
                 }
-                (_, Some(projector)) => {
+                (_, Some(encoder)) => {
                     let features = batch.features.get(&name)?;
+                    let [n, t, _] = features.shape;
                     let values = TensorData::new(features.values.clone(), features.shape);
-                    (projector.forward(Tensor::from_data(values, device)), features.present.clone())
+                    let real = features.real.clone().map(|real| {
+                        let real = TensorData::new(real.into_iter().map(f32::from).collect::<Vec<_>>(), [n, t]);
+                        Tensor::from_data(real, &device.clone().inner())
+                    });
+                    (encoder.forward(Tensor::from_data(values, device), real), features.present.clone())
                 }
                 _ => return None,
             };
@@ -209,7 +258,10 @@ impl Rcml {
 
     fn read_text(&self, texts: &TextInput, device: &Device) -> Option<Tokens> {
         match texts {
-            TextInput::Ids(ids) => Some(self.text.as_ref()?.forward(ids, device)),
+            TextInput::Ids(ids) => Some(match &self.text_tower {
+                Some(tower) => self.text_states.as_ref()?.project(tower.forward(ids, device).tokens),
+                None => self.text.as_ref()?.forward(ids, device),
+            }),
             TextInput::States(states) => {
                 let (states, log_bias) = states.to_device(device);
                 Some(self.text_states.as_ref()?.forward(states, log_bias))

@@ -25,7 +25,7 @@ pub struct ItemBatch {
 /// What the model's image encoder reads.
 #[derive(Debug, Clone)]
 pub enum ImageInput {
-    /// Pixels, for the encoder from scratch.
+    /// Pixels, for an encoder that is trained: one from scratch, or a pretrained one that is adapted.
     Pixels(ImageBatch),
     /// States of a frozen pretrained encoder, and which items have a picture.
     States(StateBatch, Vec<bool>),
@@ -44,10 +44,12 @@ impl ImageInput {
 /// Feature vectors of some items.
 #[derive(Debug, Clone)]
 pub struct FeatureBatch {
-    /// `[N, T, input]`, row-major; zeros where the item lacks the modality.
+    /// `[N, T, input]`, row-major; zeros where the item lacks the modality, or one of its tokens.
     pub values: Vec<f32>,
     /// N, T, input.
     pub shape: [usize; 3],
+    /// `[N, T]`: whether a token is there; `None` = all are, of items that have the modality.
+    pub real: Option<Vec<bool>>,
     /// Which items have the modality.
     pub present: Vec<bool>,
 }
@@ -88,30 +90,33 @@ impl ItemReader {
         for modality in &model.modalities {
             match modality.name.as_str() {
                 "text" => {
-                    if texts.towers().reads_text() {
+                    if texts.towers().frozen_text().is_some() {
                         inner.text_states = Some(encode_once::texts(dataset, texts.towers())?);
                     } else {
                         let all: Vec<&str> = dataset.items.iter().map(|i| i.text.as_deref().unwrap_or("")).collect();
-                        inner.ids = Some(texts.tokenizer().encode(&all, model.text.max_tokens)?);
+                        inner.ids = Some(texts.ids(&all)?);
                     }
                     inner.texts = dataset.items.iter().map(|item| item.text.clone()).collect();
                 }
-                "image" if texts.towers().reads_images() => {
+                "image" if texts.towers().frozen_image().is_some() => {
                     let config = texts.towers().image_config(image)?;
                     let (states, problems) = encode_once::images(dataset, texts.towers(), &config, progress)?;
                     (inner.image_states, inner.image_problems) = (Some(states), problems);
                 }
                 "image" => {
-                    let config = ImageConfig { size: model.image.size, ..image.clone() };
+                    let config = match texts.towers().reads_images() {
+                        true => texts.towers().image_config(image)?,
+                        false => ImageConfig { size: model.image.size, ..image.clone() },
+                    };
                     inner.images = Some(ImageStore::open(dataset, items, config, progress)?);
                 }
                 name if dataset.info.modalities.contains_key(name) => {
                     let array = dataset.features(name)?;
-                    let width = array.shape.last().copied().unwrap_or(0);
-                    if width != modality.input {
+                    let (tokens, input) = sizes(&array);
+                    if (tokens, input) != (modality.tokens, modality.input) {
                         return Err(Error::input(format!(
-                            "modality {name:?}: the model expects vectors of width {}, the data set has width {width}",
-                            modality.input
+                            "modality {name:?}: the model expects {} vectors of width {}, the data set has {tokens} of width {input}",
+                            modality.tokens, modality.input
                         )));
                     }
                     let rows = dataset.items.iter().map(|item| item.features.get(name).copied()).collect();
@@ -163,15 +168,28 @@ impl ItemReader {
     }
 }
 
-fn feature_batch(array: &FeatureArray, rows: &[Option<usize>]) -> FeatureBatch {
+/// Tokens of an item, and their width.
+fn sizes(array: &FeatureArray) -> (usize, usize) {
     let input = array.shape.last().copied().unwrap_or(1);
-    let tokens = if array.shape.len() == 3 { array.shape[1] } else { 1 };
+    (if array.shape.len() == 3 { array.shape[1] } else { 1 }, input)
+}
+
+fn feature_batch(array: &FeatureArray, rows: &[Option<usize>]) -> FeatureBatch {
+    let (tokens, input) = sizes(array);
     let stride = tokens * input;
     let mut values = vec![0.0; rows.len() * stride];
-    for (row, out) in rows.iter().zip(values.chunks_mut(stride.max(1))) {
-        if let Some(row) = row {
-            out.copy_from_slice(&array.values[row * stride..][..stride]);
+    let mut real = vec![true; rows.len() * tokens];
+    for ((row, out), real) in rows.iter().zip(values.chunks_mut(stride.max(1))).zip(real.chunks_mut(tokens.max(1))) {
+        let Some(row) = row else { continue };
+        let given = array.values[row * stride..][..stride].chunks(input.max(1));
+        for ((given, out), real) in given.zip(out.chunks_mut(input.max(1))).zip(real) {
+            *real = !given.iter().any(|value| value.is_nan());
+            if *real {
+                out.copy_from_slice(given);
+            }
         }
     }
-    FeatureBatch { values, shape: [rows.len(), tokens, input], present: rows.iter().map(Option::is_some).collect() }
+    let present = rows.iter().map(Option::is_some).collect();
+    let real = real.contains(&false).then_some(real);
+    FeatureBatch { values, shape: [rows.len(), tokens, input], real, present }
 }

@@ -11,7 +11,7 @@ use crate::{Result, Towers};
 /// What the model's text encoder reads.
 #[derive(Debug, Clone, PartialEq)]
 pub enum TextInput {
-    /// Ids, for the encoder from scratch.
+    /// Ids, for an encoder that is trained: one from scratch, or a pretrained one that is adapted.
     Ids(TokenIds),
     /// States of a frozen pretrained encoder.
     States(StateBatch),
@@ -50,8 +50,8 @@ impl TextReader {
     /// # Errors
     /// The tokenizer's or the device's.
     pub fn read<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<TextInput> {
-        let Some(width) = self.towers.text_source().map(|source| source.width) else {
-            return Ok(TextInput::Ids(self.tokenizer.encode(texts, self.max_tokens)?));
+        let Some(width) = self.towers.frozen_text().map(|source| source.width) else {
+            return Ok(TextInput::Ids(self.ids(texts)?));
         };
         let mut rows: Vec<Option<Arc<[f32]>>> = {
             let memory = self.memory.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -81,12 +81,23 @@ impl TextReader {
         Ok(TextInput::States(StateBatch::padded(&rows, width)))
     }
 
+    /// Ids of texts, by the tokenizer of the encoder that reads them.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub(crate) fn ids<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<TokenIds> {
+        if self.towers.reads_text() {
+            return self.towers.token_ids(texts);
+        }
+        Ok(self.tokenizer.encode(texts, self.max_tokens)?)
+    }
+
     /// Reads many texts that will not come again.
     ///
     /// # Errors
     /// The tokenizer's or the device's.
     pub fn read_once<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<TextInput> {
-        match self.towers.text_source() {
+        match self.towers.frozen_text() {
             Some(source) => Ok(TextInput::States(StateBatch::padded(&self.towers.encode_texts(texts)?, source.width))),
             None => self.read(texts),
         }
@@ -97,7 +108,7 @@ impl TextReader {
         &self.tokenizer
     }
 
-    /// The frozen encoders.
+    /// The pretrained encoders.
     pub fn towers(&self) -> &Towers {
         &self.towers
     }

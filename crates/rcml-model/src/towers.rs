@@ -3,15 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 use rcml_data::{ImageConfig, ResizeFilter, ResizeMode};
+use rcml_encoders::TokenIds;
 use rcml_encoders::pretrained::{
-    ImageTower, PictureFilter, PictureRules, PretrainedFolder, PretrainedTokenizer, StateBatch, TextTower, cache_folder,
+    Adaptation, ImageTower, LayerRate, PictureFilter, PictureRules, PretrainedFolder, PretrainedTokenizer, StateBatch,
+    TextTower, cache_folder, pool_tokens,
 };
 
-use crate::{EncoderSource, Error, PretrainedConfig, Result};
+use crate::{EncoderSource, Error, PretrainedConfig, Rcml, Result};
 
-/// Frozen encoders. Cheap to clone; they carry no gradient and belong to no optimiser.
+/// Pretrained encoders as their files have them. Cheap to clone; they carry no gradient and belong to no optimiser. One that is
+/// adapted has a copy in the model, where it is trained ([`Towers::adapt`]).
 #[derive(Debug, Clone)]
 pub struct Towers {
     text: Option<Arc<Slot<(TextTower, PretrainedTokenizer)>>>,
@@ -91,14 +96,46 @@ impl Towers {
         self.image.is_some()
     }
 
-    /// Where the text encoder comes from, with the width of its states.
-    pub(crate) fn text_source(&self) -> Option<&EncoderSource> {
-        self.text.as_ref().map(|slot| &slot.source)
+    /// Where the text encoder comes from, with the width of its states, unless it is adapted.
+    pub(crate) fn frozen_text(&self) -> Option<&EncoderSource> {
+        self.text.as_ref().map(|slot| &slot.source).filter(|source| !source.is_adapted())
     }
 
-    /// Where the image encoder comes from, with the width of its states.
-    pub(crate) fn image_source(&self) -> Option<&EncoderSource> {
-        self.image.as_ref().map(|slot| &slot.source)
+    /// Where the image encoder comes from, with the width of its states, unless it is adapted.
+    pub(crate) fn frozen_image(&self) -> Option<&EncoderSource> {
+        self.image.as_ref().map(|slot| &slot.source).filter(|source| !source.is_adapted())
+    }
+
+    /// Puts a copy of each encoder that is adapted into a model, on the model's device, with what is trained of it marked.
+    ///
+    /// # Errors
+    /// The encoder's files; a pattern of the adaptation that fits none of its parameters.
+    pub fn adapt(&self, model: Rcml, device: &Device) -> Result<Rcml> {
+        let text = match self.text.as_ref().filter(|slot| slot.source.is_adapted()) {
+            Some(slot) => Some(adapted(&self.text()?.0, self.text()?.0.depth(), &slot.source.adapt, device)?),
+            None => None,
+        };
+        let image = match self.image.as_ref().filter(|slot| slot.source.is_adapted()) {
+            Some(slot) => Some(adapted(&self.image()?.0, self.image()?.0.depth(), &slot.source.adapt, device)?),
+            None => None,
+        };
+        Ok(model.with_towers(text, image, device))
+    }
+
+    /// Factors on the learning rates of the encoders that are adapted, by regular expressions over the model's parameter names; of
+    /// several that fit, the last counts.
+    ///
+    /// # Errors
+    /// The encoder's files.
+    pub fn rates(&self) -> Result<Vec<LayerRate>> {
+        let mut rates = Vec::new();
+        if let Some(slot) = self.text.as_ref().filter(|slot| slot.source.is_adapted()) {
+            rates.extend(within("text_tower", slot.source.adapt.rates(self.text()?.0.depth())));
+        }
+        if let Some(slot) = self.image.as_ref().filter(|slot| slot.source.is_adapted()) {
+            rates.extend(within("image_tower", slot.source.adapt.rates(self.image()?.0.depth())));
+        }
+        Ok(rates)
     }
 
     fn text(&self) -> Result<&(TextTower, PretrainedTokenizer)> {
@@ -129,6 +166,14 @@ impl Towers {
         Ok(ImageConfig { size, resize, shorter_side, filter, mean, std, ..own.clone() })
     }
 
+    /// Ids of texts for the text encoder.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub(crate) fn token_ids<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<TokenIds> {
+        Ok(self.text()?.1.encode(texts)?)
+    }
+
     /// Lengths of texts in tokens of [`Self::encode_texts`], without encoding them.
     ///
     /// # Errors
@@ -136,7 +181,11 @@ impl Towers {
     pub(crate) fn text_lengths(&self, texts: &[&str]) -> Result<Vec<usize>> {
         let (tower, tokenizer) = self.text()?;
         let ids = tokenizer.encode(texts)?;
-        let length = |row: &[bool]| tower.tokens(row.iter().filter(|real| **real).count());
+        let most = match self.frozen_text().map_or(0, |source| source.summary_tokens) {
+            0 => usize::MAX,
+            kept => 1 + kept,
+        };
+        let length = |row: &[bool]| tower.tokens(row.iter().filter(|real| **real).count()).min(most);
         Ok(ids.real().chunks(ids.length()).map(length).collect())
     }
 
@@ -147,7 +196,7 @@ impl Towers {
     pub(crate) fn encode_texts<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<f32>>> {
         let (tower, tokenizer) = self.text()?;
         let tokens = tower.forward(&tokenizer.encode(texts)?, &self.device).tokens;
-        Ok(StateBatch::rows(tokens)?)
+        Ok(pooled(StateBatch::rows(tokens)?, self.frozen_text()))
     }
 
     /// States of pictures, prepared by [`Self::image_config`]: `[N, 3, S, S]` pixels -> N rows of `[t, W]` values.
@@ -158,8 +207,30 @@ impl Towers {
         let (tower, _) = self.image()?;
         let shape = [pictures, 3, tower.size(), tower.size()];
         let tokens = tower.forward(Tensor::from_data(TensorData::new(pixels, shape), &self.device)).tokens;
-        Ok(StateBatch::rows(tokens)?)
+        Ok(pooled(StateBatch::rows(tokens)?, self.frozen_image()))
     }
+}
+
+/// Rows of tokens with as many as the configuration wants.
+fn pooled(rows: Vec<Vec<f32>>, source: Option<&EncoderSource>) -> Vec<Vec<f32>> {
+    match source.filter(|source| source.summary_tokens > 0) {
+        Some(source) => rows.into_par_iter().map(|row| pool_tokens(row, source.width, source.summary_tokens)).collect(),
+        None => rows,
+    }
+}
+
+/// A copy of an encoder on a device with autodiff, with what is trained of it marked.
+fn adapted<M: Module>(tower: &M, depth: usize, adaptation: &Adaptation, device: &Device) -> Result<M> {
+    let copy = tower.clone().fork(&device.clone().autodiff()).set_require_grad(true);
+    Ok(adaptation.apply(copy, depth)?)
+}
+
+/// Rates of the parameters of an encoder as rates of the model's, whose names have the encoder's before them.
+fn within(tower: &str, rates: Vec<LayerRate>) -> impl Iterator<Item = LayerRate> {
+    rates.into_iter().map(move |LayerRate { parameters, factor }| {
+        let parameters = format!(r"^{tower}\.{}", parameters.trim_start_matches('^'));
+        LayerRate { parameters, factor }
+    })
 }
 
 impl<T> Slot<T> {

@@ -98,7 +98,7 @@ fn an_untrained_model_around_clip_is_clip() {
         let kept: Vec<usize> = (0..all.len()).filter(|i| !all[*i].is_empty()).collect();
         let texts: Vec<&str> = kept.iter().map(|i| all[*i]).collect();
         let dataset = dataset(&texts, &["wide.png", "tall.png"]);
-        let modality = |name: &str| ModalityShape { name: name.into(), input: 0 };
+        let modality = ModalityShape::raw;
         let mut config =
             ModelConfig { modalities: vec![modality("image"), modality("text")], ..ModelConfig::default() };
         config.pretrained.text = source(&folder, Projection::None);

@@ -59,6 +59,8 @@ pub struct TrainingConfig {
     pub word_dropout: f64,
     /// How far a step moves each picture at most, in each direction, as a share of its side.
     pub image_shift: f64,
+    /// Whether the backward pass computes again what is cheap to compute, in place of keeping it: less memory, more time.
+    pub gradient_checkpointing: bool,
 }
 
 impl Default for TrainingConfig {
@@ -73,6 +75,7 @@ impl Default for TrainingConfig {
             prefetch: 2,
             word_dropout: 0.1,
             image_shift: 0.035,
+            gradient_checkpointing: false,
         }
     }
 }
@@ -103,7 +106,8 @@ pub struct OptimizerConfig {
 }
 
 /// Parts of the model that have parameters to train.
-const PARTS: [&str; 7] = ["text", "image", "features", "conditioner", "fusion", "roles", "temperature"];
+const PARTS: [&str; 9] =
+    ["text", "text_states", "image", "image_states", "features", "conditioner", "fusion", "roles", "temperature"];
 
 impl Default for OptimizerConfig {
     fn default() -> Self {

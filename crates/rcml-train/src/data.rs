@@ -101,13 +101,17 @@ impl RunData {
         {
             if encoder.is_set() {
                 let (source, width) = (&encoder.source, encoder.width);
-                let cache = cache_folder();
-                observer.event(&Event::Message(format!(
-                    "{what} are read by {source}, frozen, width {width}; every item is encoded once and kept in {}",
-                    cache.display()
-                )));
+                let how = match encoder.is_adapted() {
+                    true => "adapted: every step encodes its items".to_string(),
+                    false => format!("frozen: every item is encoded once and kept in {}", cache_folder().display()),
+                };
+                observer.event(&Event::Message(format!("{what} are read by {source}, width {width}, {how}")));
             }
         }
+        let side = match towers.reads_images() {
+            true => towers.image_config(&config.image)?.size,
+            false => config.model.image.size,
+        };
         let reads = TextReader::new(tokenizer, config.model.text.max_tokens, towers);
 
         let mut watched = train.clone();
@@ -141,7 +145,7 @@ impl RunData {
             same_item,
             seed: config.seed,
             word_dropout: config.training.word_dropout,
-            image_shift: (config.training.image_shift * config.model.image.size as f64).round() as i32,
+            image_shift: (config.training.image_shift * side as f64).round() as i32,
             roles: config.model.roles,
             generates: Objective::new(config.objective.clone()).uses_generated(),
             model: config.model.clone(),
@@ -273,18 +277,21 @@ impl RunData {
     }
 }
 
-/// Modalities that training items have, with the width of feature arrays.
+/// Modalities that training items have, with the shape of feature arrays.
 fn modalities(dataset: &Dataset, train: &[u32]) -> Result<Vec<ModalityShape>> {
     let mut shapes = Vec::new();
     for name in dataset.modalities() {
         if !train.iter().any(|item| dataset.items[*item as usize].has(&name)) {
             continue;
         }
-        let input = match name.as_str() {
-            "text" | "image" => 0,
-            _ => dataset.features(&name)?.shape.last().copied().unwrap_or(0),
-        };
-        shapes.push(ModalityShape { name, input });
+        shapes.push(match name.as_str() {
+            "text" | "image" => ModalityShape::raw(&name),
+            _ => {
+                let shape = dataset.features(&name)?.shape;
+                let tokens = if shape.len() == 3 { shape[1] } else { 1 };
+                ModalityShape { name, input: shape.last().copied().unwrap_or(0), tokens }
+            }
+        });
     }
     Ok(shapes)
 }

@@ -1,5 +1,7 @@
 //! What a run tells whoever watches it.
 
+use rcml_encoders::pretrained::ParameterCount;
+
 /// Something that happened.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
@@ -12,6 +14,8 @@ pub enum Event {
         /// Pictures in all.
         total: usize,
     },
+    /// How many values of each part of the model are trained.
+    Parameters(Vec<ParameterCount>),
     /// Training starts.
     Started {
         /// Steps of the whole run.

@@ -39,6 +39,7 @@ pub use encoders::encoder_settings;
 pub use error::{Error, Result};
 pub use events::{Event, Observer, Silent};
 pub use preset::preset_names;
+pub use rcml_encoders::pretrained::ParameterCount;
 pub use run::{Outcome, TrainOptions, train};
 pub use steps::Steps;
 

@@ -7,7 +7,8 @@ use crate::{Error, OptimizerConfig, Result};
 
 /// Parameters whose size means something by itself, and rows of words that a batch may not even contain: pulling them to zero
 /// would only fight the gradient.
-const NOT_DECAYED: &str = r"(norm|bias|position|roles|residual|temperature|text\.embed|salience)";
+const NOT_DECAYED: &str =
+    r"(norm|bias|position|roles|residual|temperature|text\.embed|salience|\.words$|\.kinds$|\.class$|\.registers$)";
 
 /// Builds the optimiser.
 pub(crate) fn optimizer(config: &OptimizerConfig) -> Result<ModuleOptimizer> {

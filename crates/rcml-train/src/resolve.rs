@@ -4,6 +4,8 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
+use rcml_encoders::FeatureConfig;
+
 use crate::preset::preset;
 use crate::{Error, Result, RunConfig, preset_names};
 
@@ -69,6 +71,11 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
             place.insert(part.into(), value);
             return Ok(());
         }
+        if parts.peek().is_some() && key.starts_with(FEATURES) && key[FEATURES.len()..].split('.').next() == Some(part)
+        {
+            // The user's name of a modality.
+            place.entry(part).or_insert_with(|| Value::Table(of_modality()));
+        }
         if !place.contains_key(part) {
             return Err(unknown(key, part, place));
         }
@@ -92,11 +99,22 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
 /// The table whose keys are the user's own.
 const OPEN: &str = "optimizer.rates.";
 
+/// The table whose keys are names of modalities, each with a table of known keys.
+const FEATURES: &str = "model.features.";
+
+/// The keys of a modality's table, with their defaults.
+fn of_modality() -> Table {
+    Table::try_from(FeatureConfig::default()).unwrap_or_default()
+}
+
 fn check_keys(known: &Table, given: &Table, prefix: &str) -> Result<(), String> {
     for (key, value) in given {
         let path = format!("{prefix}{key}");
         match (known.get(key), value) {
             (None, _) if prefix == OPEN => {}
+            (None, Value::Table(given)) if prefix == FEATURES => {
+                check_keys(&of_modality(), given, &format!("{path}."))?;
+            }
             (None, _) => return Err(unknown(&path, key, known)),
             // An enum's variant may be a table; the parser judges it.
             (Some(Value::Table(known)), Value::Table(given)) if key != "summary_bias" => {
@@ -129,6 +147,7 @@ mod tests {
     use super::*;
     use crate::Steps;
     use rcml_attention::{Pool, SummaryBias};
+    use rcml_encoders::FeatureKind;
 
     fn resolve(set: &[&str]) -> Result<RunConfig> {
         RunConfig::resolve(None, None, &set.iter().map(ToString::to_string).collect::<Vec<_>>(), None)
@@ -156,8 +175,12 @@ mod tests {
             "optimizer.rates.image=2",
             "model.conditioner.pool=summary",
             "model.same_item=is it",
+            "model.features.sound.encoder=patches",
+            "model.features.sound.transformer.depth=1",
         ])
         .unwrap();
+        let sound = &config.model.features["sound"];
+        assert_eq!((sound.encoder, sound.transformer.depth, sound.patch), (FeatureKind::Patches, 1, 16));
         assert_eq!((config.objective.intra, config.model.conditioner.pool), (1.0, Pool::Summary));
         assert_eq!(config.model.same_item, "is it");
         assert_eq!(config.optimizer.rates["image"], 2.0);
@@ -188,6 +211,9 @@ mod tests {
             ("objective.terms=[{method=\"slap\"}]", "momentum"),
             ("optimizer.rates.texts=1", "texts"),
             ("model.relation_in_text=trained", "without conditions"),
+            ("model.features.sound.encodr=patches", "encodr"),
+            ("model.features.sound=patches", "sound"),
+            ("model.features.sound.patch=0", "model.features.sound.patch"),
         ] {
             let error = resolve(&[setting]).unwrap_err();
             assert!(error.is_input() && error.to_string().contains(words), "{setting}: {error}");

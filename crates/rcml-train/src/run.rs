@@ -5,20 +5,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use burn::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rcml_data::{Prefetch, write_whole};
+use rcml_encoders::pretrained::count_parameters;
 use rcml_losses::{Objective, Term};
 use rcml_model::{Rcml, save_weights};
 
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::clip::clip_norm;
-use crate::data::{RunData, StepInput};
+use crate::data::RunData;
 use crate::error::ErrorKind;
 use crate::log::MetricsLog;
 use crate::momentum::Momentum;
 use crate::optimizer::optimizer;
+use crate::schedule::Rates;
 use crate::step::{Forward, forward};
 use crate::validation::{METRIC, Validation};
 use crate::{Error, Event, Observer, Result, RunConfig};
@@ -76,11 +79,20 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
 
     // Burn draws a parameter at its first use, from a stream that the whole process shares; the order of uses is the model's own.
     // Two trainings at the same time in one process would draw from each other's stream.
-    let device = device.autodiff();
+    let mut device = device.autodiff();
+    if config.training.gradient_checkpointing {
+        device = device.gradient_checkpointing();
+    }
     device.seed(config.seed);
     let model = config.model.init(&config.objective.temperature, &data.salience, &device);
-    let parameters = model.num_params();
-    let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints);
+    let towers = data.texts.towers();
+    let model = towers.adapt(model, &device)?;
+    let rates = Rates::new(&config.optimizer, towers.rates()?)?;
+    let counts = count_parameters(&model);
+    let parameters = counts.iter().map(|count| count.trainable).sum();
+    let encoders =
+        if config.model.pretrained.is_set() { config.model.pretrained.fingerprints() } else { String::new() };
+    let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints, encoders);
     let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer(&config.optimizer)?, &device)?;
     let objective = Objective::new(config.objective.clone());
     let momentum = objective.momentum().map(|settings| Momentum::new(&model, &config.model, settings));
@@ -96,6 +108,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let training = config.training.clone();
     let items = data.splits.items_of(rcml_data::Split::Train).len();
     let steps = training.steps.count(items, config.sampler.items);
+    observer.event(&Event::Parameters(counts));
     observer.event(&Event::Started {
         steps,
         resumed_at: progress.step,
@@ -122,7 +135,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let learning_rate = config.optimizer.rate(progress.step, steps);
         let Forward { terms, means, seen } =
             forward(&model, &config.model, &objective, momentum.as_ref(), &input, &device);
-        let (next, values) = update(model, &mut optimizer, &config, &input, terms, learning_rate, progress.step + 1)?;
+        let (max_norm, of_parts) = (config.optimizer.clip_norm, rates.at(learning_rate)?);
+        let (next, mut values) = update(model, &mut optimizer, of_parts, max_norm, terms, progress.step + 1)?;
         model = next.follow(&config.model, means);
         if let Some(momentum) = &mut momentum {
             momentum.advance(&model, &config.model, seen);
@@ -141,6 +155,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let eta_seconds = rate.seconds_per_step() * (steps - progress.step) as f64;
         let loss = values.iter().find(|(name, _)| name == "loss").map_or(f64::NAN, |(_, value)| *value);
         if !values.is_empty() {
+            values.push(("learning_rate".into(), learning_rate));
+            values.push(("relations".into(), input.slots.len() as f64));
             log.write(progress.step, "train", &values)?;
         }
         observer.event(&Event::Step {
@@ -188,7 +204,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         progress.best_step = progress.step;
     }
     let best = checkpoints.load_best(model, &device)?;
-    save_weights(&best.valid(), out.join("model.safetensors"))?;
+    save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
     let outcome = outcome(&progress, begun, false);
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);
     observer.event(&Event::Finished { steps, seconds, best_step, early });
@@ -199,10 +215,9 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
 fn update(
     model: Rcml,
     optimizer: &mut burn::optim::ModuleOptimizer,
-    config: &RunConfig,
-    input: &StepInput,
+    rates: ModuleLearningRate,
+    max_norm: f64,
     terms: Vec<Term>,
-    learning_rate: f64,
     step: u64,
 ) -> Result<(Rcml, Vec<(String, f64)>)> {
     let read = |value: &Tensor<1>| value.clone().try_into_scalar::<f32>().map_err(Error::device);
@@ -217,17 +232,15 @@ fn update(
     }
     values.insert(0, ("loss".into(), f64::from(read(&loss)?)));
     let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
-    let norm = clip_norm(&model, &mut gradients, config.optimizer.clip_norm);
+    let norm = clip_norm(&model, &mut gradients, max_norm);
     if !norm.is_finite() {
         return Err(ErrorKind::NotFinite { step, term: "the gradient's norm".into(), value: norm }.into());
     }
-    let mut model = optimizer.step(config.optimizer.rates(learning_rate)?, model, gradients);
+    let mut model = optimizer.step(rates, model, gradients);
     model.temperature = model.temperature.clamped();
     let temperature = 1.0 / model.temperature.scale().try_into_scalar::<f32>().map_err(Error::device)?;
     values.push(("gradient_norm".into(), f64::from(norm)));
     values.push(("temperature".into(), f64::from(temperature)));
-    values.push(("learning_rate".into(), learning_rate));
-    values.push(("relations".into(), input.slots.len() as f64));
     Ok((model, values))
 }
 

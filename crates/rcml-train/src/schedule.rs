@@ -3,6 +3,7 @@
 use burn::lr_scheduler::LrSchedulerConfig;
 use burn::lr_scheduler::module_lr_scheduler::{ModuleLearningRate, ModuleLrSchedulerConfig};
 use burn::module::ParamGroup;
+use rcml_encoders::pretrained::LayerRate;
 
 use crate::{Error, OptimizerConfig, Result};
 
@@ -19,18 +20,32 @@ impl OptimizerConfig {
         let cosine = 0.5 * (1.0 + (std::f64::consts::PI * progress.min(1.0)).cos());
         self.learning_rate * (self.final_share + (1.0 - self.final_share) * cosine)
     }
+}
 
-    /// The rate of every parameter where the rate of a step is `rate`.
-    pub(crate) fn rates(&self, rate: f64) -> Result<ModuleLearningRate> {
-        let mut parts: Vec<_> = self.rates.iter().collect();
+/// Factors on the learning rate of parts of the model.
+pub(crate) struct Rates(Vec<(ParamGroup, f64)>);
+
+impl Rates {
+    /// Those of the user, and of pretrained encoders that are adapted.
+    pub(crate) fn new(config: &OptimizerConfig, towers: Vec<LayerRate>) -> Result<Self> {
+        let mut parts: Vec<_> = config.rates.iter().collect();
         // Of several groups that match, the last counts.
         parts.sort_by_key(|(part, _)| part.len());
+        let parts = parts.into_iter().map(|(part, factor)| (format!(r"^{}\.", part.replace('.', r"\.")), *factor));
+        let towers = towers.into_iter().map(|rate| (rate.parameters, rate.factor));
+        let group = |(pattern, factor): (String, f64)| {
+            let group = ParamGroup::from_regex(pattern).map_err(|error| Error::input(format!("{error:?}")))?;
+            Ok((group, factor))
+        };
+        Ok(Self(parts.chain(towers).map(group).collect::<Result<_>>()?))
+    }
+
+    /// The rate of every parameter where the rate of a step is `rate`.
+    pub(crate) fn at(&self, rate: f64) -> Result<ModuleLearningRate> {
         let groups = ModuleLrSchedulerConfig::new(LrSchedulerConfig::Constant(rate));
-        let groups = parts.into_iter().try_fold(groups, |groups, (part, factor)| {
-            let start = format!(r"^{}\.", part.replace('.', r"\."));
-            let group = ParamGroup::from_regex(start).map_err(|error| Error::input(format!("{error:?}")))?;
-            Ok::<_, Error>(groups.with_group(group, LrSchedulerConfig::Constant(rate * factor)))
-        })?;
+        let groups = self.0.iter().fold(groups, |groups, (group, factor)| {
+            groups.with_group(group.clone(), LrSchedulerConfig::Constant(rate * factor))
+        });
         Ok(groups.init().map_err(Error::input)?.step())
     }
 }
@@ -53,9 +68,12 @@ mod tests {
     #[test]
     fn the_longest_part_sets_the_rate() {
         let rates = [("text", 0.5), ("text.embed", 0.1)].map(|(part, factor)| (part.to_owned(), factor));
-        let rates = OptimizerConfig { rates: rates.into(), ..OptimizerConfig::default() }.rates(2.0).unwrap();
+        let config = OptimizerConfig { rates: rates.into(), ..OptimizerConfig::default() };
+        let tower = LayerRate { parameters: r"^text_tower\..*\.layers\.1\.".into(), factor: 0.25 };
+        let rates = Rates::new(&config, vec![tower]).unwrap().at(2.0).unwrap();
         let of = |path: &str| rates.lr_from_param(burn::module::ParamId::new(), Some(path));
         let found = ["text.position", "text.embed.weight", "text.embedding", "image.text.weight"].map(of);
         assert_eq!(found, [1.0, 0.2, 1.0, 2.0]);
+        assert_eq!(["text_tower.family.Bert.layers.1.up.bias", "text_tower.words"].map(of), [0.5, 2.0]);
     }
 }

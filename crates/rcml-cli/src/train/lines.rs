@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rcml_train::{Event, Observer};
+use rcml_train::{Event, Observer, ParameterCount};
 
 use crate::output::note;
 use crate::progress::Progress;
@@ -33,11 +33,15 @@ impl Observer for Lines {
                     self.progress = None;
                 }
             }
+            Event::Parameters(counts) => counts.iter().for_each(|count| {
+                let ParameterCount { group, trainable, total } = count;
+                self.line(&format!("parameters of {group}: {trainable} of {total} trained"));
+            }),
             Event::Started { steps, resumed_at, parameters, items, pairs, relations } => {
                 self.progress = None;
                 let from = if *resumed_at > 0 { format!(", continued after step {resumed_at}") } else { String::new() };
                 note(&format!(
-                    "{items} items, {relations} relations, {pairs} related pairs; {parameters} parameters; {steps} steps{from}"
+                    "{items} items, {relations} relations, {pairs} related pairs; {parameters} trained parameters; {steps} steps{from}"
                 ));
                 self.progress = Some(Progress::new("step", *steps as usize));
             }

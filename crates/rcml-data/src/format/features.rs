@@ -51,7 +51,11 @@ pub(crate) fn read_array(path: &Path, info: &ModalityInfo) -> Result<FeatureArra
     let mut file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
     let layout = layout(&mut file, path, info).map_err(wrong)?;
     let values = values(file, path, &layout).map_err(wrong)?;
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+    // In a sequence a vector of NaN alone is one that is missing.
+    let width = layout.shape.last().copied().unwrap_or(1).max(1);
+    let missing =
+        |at: usize| layout.shape.len() == 3 && values[at / width * width..][..width].iter().all(|v| v.is_nan());
+    if let Some(at) = (0..values.len()).find(|at| !values[*at].is_finite() && !missing(*at)) {
         let row = at / (values.len() / layout.shape[0]).max(1);
         return Err(wrong(format!("row {row} holds {}: expected finite numbers", values[at])));
     }

@@ -1,9 +1,9 @@
 //! Which parameters of a pretrained encoder are trained, and how.
 
-use burn::module::{Lora, Module, ModuleVisitor, Param, ParamGroup};
-use burn::tensor::Tensor;
+use burn::module::{Lora, Module, ParamGroup};
 use serde::{Deserialize, Serialize};
 
+use super::parameters::names;
 use crate::Result;
 use crate::error::ErrorKind;
 
@@ -42,6 +42,10 @@ pub struct Adaptation {
     pub also: String,
     /// Regular expression over parameter names that are never trained; empty = none.
     pub never: String,
+    /// Learning rate of the encoder's last layers, as a share of the run's.
+    pub rate: f64,
+    /// What each layer's learning rate is of the one's above it: 1 = all the same.
+    pub layer_decay: f64,
 }
 
 impl Default for Adaptation {
@@ -54,19 +58,28 @@ impl Default for Adaptation {
             matrices: r"(query|value)\.weight$".into(),
             also: String::new(),
             never: String::new(),
+            rate: 0.1,
+            layer_decay: 1.0,
         }
     }
 }
 
-/// Parameters of one group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterCount {
-    /// The group: a part of the module by name, blocks taken together.
-    pub group: String,
-    /// Values that are trained.
-    pub trainable: usize,
-    /// All values.
-    pub total: usize,
+/// Parameters and the factor on their learning rate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayerRate {
+    /// Regular expression over the names of the encoder's parameters.
+    pub parameters: String,
+    /// The factor.
+    pub factor: f64,
+}
+
+/// Names of what comes behind the blocks, in any family.
+const BEHIND: &str = r"^family\.[^.]+\.(norm|post_norm|project|probe|head|classify)\.";
+
+/// Names of the parameters of some blocks, in any family.
+fn blocks(range: std::ops::Range<usize>) -> String {
+    let numbers: Vec<String> = range.map(|block| block.to_string()).collect();
+    format!(r"^family\.[^.]+\.(layers|blocks)\.({})\.", numbers.join("|"))
 }
 
 impl Adaptation {
@@ -81,11 +94,35 @@ impl Adaptation {
         if !(self.alpha.is_finite() && self.alpha > 0.0) {
             return Err(format!("alpha: expected a number above 0, found {}", self.alpha));
         }
+        for (key, value) in [("rate", self.rate), ("layer_decay", self.layer_decay)] {
+            if !(value.is_finite() && value > 0.0 && (key == "rate" || value <= 1.0)) {
+                let range = if key == "rate" { "above 0" } else { "above 0 and at most 1" };
+                return Err(format!("{key}: expected a number {range}, found {value}"));
+            }
+        }
         for (key, pattern) in [("matrices", &self.matrices), ("also", &self.also), ("never", &self.never)] {
             ParamGroup::from_regex(pattern.as_str())
                 .map_err(|error| format!("{key}: not a regular expression: {pattern:?} ({error:?})"))?;
         }
         Ok(())
+    }
+
+    /// Whether anything is trained.
+    pub fn trains(&self) -> bool {
+        self.mode != AdaptationMode::Frozen || !self.also.is_empty()
+    }
+
+    /// The rates of an encoder with `depth` blocks; of several that match a parameter, the last counts. What comes behind the
+    /// blocks has `rate`, block k of L has `rate` times `layer_decay`^(L - k), what comes before them one power more
+    /// (Clark et al. 2020).
+    pub fn rates(&self, depth: usize) -> Vec<LayerRate> {
+        let rate = |parameters: String, power: usize| {
+            let factor = self.rate * self.layer_decay.powi(i32::try_from(power).unwrap_or(i32::MAX));
+            LayerRate { parameters, factor }
+        };
+        let mut rates = vec![rate(String::new(), depth + 1), rate(BEHIND.into(), 0)];
+        rates.extend((0..depth).map(|block| rate(blocks(block..block + 1), depth - block)));
+        rates
     }
 
     /// Sets which parameters of a module with `depth` blocks are trained. The module must be on a device with autodiff.
@@ -98,8 +135,8 @@ impl Adaptation {
         let group = |key: &str, pattern: &str| -> Result<ParamGroup> {
             let group = ParamGroup::from_regex(pattern);
             let group = group.map_err(|error| ErrorKind::Unsupported(format!("{key}: {pattern:?}: {error:?}")))?;
-            if !names.iter().any(|(name, id)| group.matches(id, Some(name))) {
-                let shown: Vec<&str> = names.iter().take(8).map(|(name, _)| name.as_str()).collect();
+            if !names.iter().any(|(name, id, _)| group.matches(id, Some(name))) {
+                let shown: Vec<&str> = names.iter().take(8).map(|(name, ..)| name.as_str()).collect();
                 let shown = shown.join(", ");
                 return Err(ErrorKind::Unsupported(format!(
                     "{key}: no parameter's name matches {pattern:?}; they are {shown} ..."
@@ -116,9 +153,7 @@ impl Adaptation {
             }
             AdaptationMode::Last => {
                 let first = depth.saturating_sub(self.layers);
-                let blocks: Vec<String> = (first..depth).map(|block| block.to_string()).collect();
-                let behind = r"\.(norm|post_norm|project|probe|head)\.";
-                let pattern = format!(r"\.(layers|blocks)\.({})\.|{behind}", blocks.join("|"));
+                let pattern = format!("{}|{BEHIND}", blocks(first..depth));
                 module.no_grad().set_require_grad_group(group("mode", &pattern)?, true)
             }
             AdaptationMode::Lora => {
@@ -136,75 +171,14 @@ impl Adaptation {
     }
 }
 
-/// Trainable and all values of a module, block numbers taken together, in the module's order.
-pub fn count_parameters<M: Module>(module: &M) -> Vec<ParameterCount> {
-    let mut counter = Counter { path: Vec::new(), counts: Vec::new() };
-    module.visit(&mut counter);
-    counter.counts
-}
-
-fn names<M: Module>(module: &M) -> Vec<(String, burn::module::ParamId)> {
-    let mut lister = Lister { path: Vec::new(), names: Vec::new() };
-    module.visit(&mut lister);
-    lister.names
-}
-
-struct Lister {
-    path: Vec<String>,
-    names: Vec<(String, burn::module::ParamId)>,
-}
-
-impl ModuleVisitor for Lister {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.names.push((self.path.join("."), param.id));
-    }
-}
-
-struct Counter {
-    path: Vec<String>,
-    counts: Vec<ParameterCount>,
-}
-
-impl ModuleVisitor for Counter {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let is_block = |part: &&String| part.parse::<usize>().is_err();
-        let mut group: Vec<&str> = self.path.iter().filter(is_block).take(3).map(String::as_str).collect();
-        if self.path.iter().any(|part| part == "lora") {
-            group.push("lora");
-        }
-        let (group, values) = (group.join("."), param.lazy_shape().num_elements());
-        let trained = if param.is_require_grad() { values } else { 0 };
-        match self.counts.iter_mut().find(|count| count.group == group) {
-            Some(count) => (count.trainable, count.total) = (count.trainable + trained, count.total + values),
-            None => self.counts.push(ParameterCount { group, trainable: trained, total: values }),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
-    use burn::module::ModuleMapper;
-    use burn::tensor::{Device, Distribution};
+    use burn::module::{ModuleMapper, Param};
+    use burn::tensor::{Device, Distribution, Tensor};
 
-    use super::super::{PretrainedFolder, TextTower};
+    use super::super::{ImageTower, PretrainedFolder, TextTower, count_parameters};
     use super::*;
     use crate::TokenIds;
 
@@ -254,11 +228,53 @@ mod tests {
         let never = Adaptation { never: r"\.layers\.".into(), ..of(AdaptationMode::Bias) };
         assert_eq!(trained(&never), 2 * 32);
 
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join("efficientnet-lite");
+        let folder = PretrainedFolder::at("efficientnet-lite", &folder).unwrap();
+        let network = ImageTower::load(&folder, &device).unwrap().0;
+        let depth = network.depth();
+        let module = of(AdaptationMode::Last).apply(network, depth).unwrap();
+        let trained: Vec<_> =
+            names(&module).into_iter().filter(|(_, _, trained)| *trained).map(|name| name.0).collect();
+        let block = format!("family.EfficientNet.blocks.{}.", depth - 1);
+        let behind = ["family.EfficientNet.head.", "family.EfficientNet.classify."];
+        assert!(trained.iter().all(|name| name.starts_with(&block) || behind.iter().any(|b| name.starts_with(b))));
+        assert!(trained.iter().any(|name| name.starts_with(&block)), "{trained:?}");
+
         let misspelt = Adaptation { matrices: "qeury".into(), ..of(AdaptationMode::Lora) };
         let message = misspelt.apply(tower(&device), 2).unwrap_err().to_string();
         assert!(message.contains("qeury") && message.contains("words"), "{message}");
         let broken = Adaptation { also: "(".into(), ..Adaptation::default() };
         assert!(broken.validate().unwrap_err().contains("also"));
+    }
+
+    #[test]
+    fn rates_fall_from_layer_to_layer() {
+        let adaptation = Adaptation { rate: 0.5, layer_decay: 0.1, ..Adaptation::default() };
+        let rates = adaptation.rates(2);
+        let of = |name: &str| {
+            let fits = |rate: &&LayerRate| {
+                ParamGroup::from_regex(rate.parameters.as_str())
+                    .unwrap()
+                    .matches(&burn::module::ParamId::new(), Some(name))
+            };
+            rates.iter().rev().find(fits).unwrap().factor
+        };
+        let bert = |part: &str| of(&format!("family.Bert.{part}"));
+        for (found, expected) in [
+            (bert("words"), 5e-4),
+            (bert("layers.0.query.weight"), 5e-3),
+            (bert("layers.1.query.weight.lora.a"), 5e-2),
+            (of("family.Joint.project.weight"), 0.5),
+        ] {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+        for (wrong, key) in [
+            (Adaptation { rate: 0.0, ..Adaptation::default() }, "rate"),
+            (Adaptation { layer_decay: 1.5, ..Adaptation::default() }, "layer_decay"),
+            (Adaptation { rank: 0, ..Adaptation::default() }, "rank"),
+        ] {
+            assert!(wrong.validate().unwrap_err().contains(key));
+        }
     }
 
     #[test]

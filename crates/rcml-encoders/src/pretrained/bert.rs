@@ -135,6 +135,11 @@ impl Bert {
         (states, pooled)
     }
 
+    /// Number of blocks.
+    pub(crate) fn depth(&self) -> usize {
+        self.layers.len()
+    }
+
     /// Number of ids that have a vector.
     pub(crate) fn vocabulary(&self) -> usize {
         self.words.dims()[0]

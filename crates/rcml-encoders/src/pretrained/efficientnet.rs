@@ -103,6 +103,11 @@ impl EfficientNet {
         self.classify.as_ref().map(|map| map.forward(pooled))
     }
 
+    /// Number of blocks.
+    pub(crate) fn depth(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Channels of the feature map.
     pub(crate) fn width(&self) -> usize {
         HEAD

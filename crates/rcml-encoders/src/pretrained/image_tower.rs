@@ -119,6 +119,14 @@ impl ImageTower {
         }
     }
 
+    /// Number of blocks.
+    pub fn depth(&self) -> usize {
+        match &self.family {
+            Family::EfficientNet(network) => network.depth(),
+            Family::Transformer(trunk) => trunk.depth(),
+        }
+    }
+
     /// Width of the tokens.
     pub fn width(&self) -> usize {
         self.width

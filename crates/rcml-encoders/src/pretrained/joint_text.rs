@@ -131,6 +131,11 @@ impl JointText {
         ids.ids().chunks_exact(t.max(1)).map(end).collect()
     }
 
+    /// Number of blocks.
+    pub(crate) fn depth(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Width of the tokens.
     pub(crate) fn width(&self) -> usize {
         self.out

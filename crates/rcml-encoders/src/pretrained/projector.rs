@@ -3,10 +3,8 @@
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Tokens, layer_norm};
+use rcml_kernels::{TokenMap, Tokens, layer_norm};
 use serde::{Deserialize, Serialize};
-
-use crate::transformer::linear;
 
 /// How states of a pretrained encoder reach the model's width.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,19 +45,26 @@ impl StateProjector {
         }
     }
 
+    /// The same for states that stand as tokens already.
+    pub fn project(&self, tokens: Tokens) -> Tokens {
+        self.forward(tokens.states, tokens.log_bias)
+    }
+
     /// # Shapes
     /// - states: `[N, T, input]`, the summary first
     /// - log_bias: `[N, T]`, about -1e9 at padding
-    /// - output: T tokens of the model's width
+    /// - output: T tokens of the model's width, which have the map still to go through
     pub fn forward(&self, states: Tensor<3>, log_bias: Option<Tensor<2>>) -> Tokens {
-        let states = match (&self.norm_gamma, &self.norm_beta) {
-            (Some(gamma), Some(beta)) => layer_norm(states, gamma.val(), beta.val(), 1e-5),
-            _ => states,
+        let (Some(gamma), Some(beta), Some(project)) = (&self.norm_gamma, &self.norm_beta, &self.project) else {
+            return Tokens::with_summary_first(states, log_bias);
         };
-        let states = match &self.project {
-            Some(map) => linear(map, states),
-            None => states,
-        };
-        Tokens::with_summary_first(states, log_bias)
+        // Norm without gain and shift: nothing is trained before the map, which takes both in.
+        let [_, _, input] = states.dims();
+        let device = states.device().inner();
+        let states = layer_norm(states, Tensor::ones([input], &device), Tensor::zeros([input], &device), 1e-5);
+        let weight = project.weight.val();
+        let [_, width] = weight.dims();
+        let shift = beta.val().reshape([1, input]).matmul(weight.clone()).reshape([width]);
+        Tokens::mapped(states, log_bias, TokenMap { weight: gamma.val().reshape([input, 1]) * weight, shift })
     }
 }

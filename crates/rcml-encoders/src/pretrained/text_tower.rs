@@ -120,6 +120,14 @@ impl TextTower {
         }
     }
 
+    /// Number of blocks.
+    pub fn depth(&self) -> usize {
+        match &self.family {
+            Family::Bert(bert) => bert.depth(),
+            Family::Joint(joint) => joint.depth(),
+        }
+    }
+
     /// Width of the tokens.
     pub fn width(&self) -> usize {
         self.width

@@ -5,7 +5,9 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 use memmap2::Mmap;
+use rayon::prelude::*;
 use safetensors::{Dtype, SafeTensors};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -118,8 +120,28 @@ impl TokenCache {
 
     /// States of some items.
     pub fn batch(&self, items: &[u32]) -> StateBatch {
-        let rows: Vec<Vec<f32>> = items.iter().map(|item| self.row(*item as usize)).collect();
-        StateBatch::padded(&rows, self.width)
+        let rows: Vec<&[u8]> = items.iter().map(|item| self.row(*item as usize)).collect();
+        let token = self.width * self.precision.bytes();
+        let lengths: Vec<usize> = rows.iter().map(|row| row.len() / token.max(1)).collect();
+        let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
+        let mut values = vec![0.0; items.len() * longest * self.width];
+        let out = values.par_chunks_mut((longest * self.width).max(1)).zip(rows);
+        out.for_each(|(out, row)| match self.precision {
+            Precision::F16 => {
+                // Many at a time: the processor has an instruction for eight, and looking it up takes longer than one.
+                let mut halves = [f16::ZERO; 512];
+                for (out, bytes) in out.chunks_mut(halves.len()).zip(row.chunks(2 * halves.len())) {
+                    let halves = &mut halves[..bytes.len() / 2];
+                    halves.iter_mut().zip(bytes.as_chunks().0).for_each(|(half, b)| *half = f16::from_le_bytes(*b));
+                    halves.convert_to_f32_slice(&mut out[..halves.len()]);
+                }
+            }
+            Precision::F32 => {
+                let floats = out.iter_mut().zip(row.as_chunks().0);
+                floats.for_each(|(out, bytes)| *out = f32::from_le_bytes(*bytes));
+            }
+        });
+        StateBatch { values, shape: [items.len(), longest, self.width], lengths }
     }
 
     /// Whether an item has tokens.
@@ -127,14 +149,11 @@ impl TokenCache {
         self.present.get(item as usize).copied().unwrap_or(false)
     }
 
-    fn row(&self, item: usize) -> Vec<f32> {
-        let (Some(start), Some(end)) = (self.offsets.get(item), self.offsets.get(item + 1)) else { return Vec::new() };
+    /// The bytes of an item's values.
+    fn row(&self, item: usize) -> &[u8] {
+        let (Some(start), Some(end)) = (self.offsets.get(item), self.offsets.get(item + 1)) else { return &[] };
         let place = |token: u64| self.begin + token as usize * self.width * self.precision.bytes();
-        let bytes = self.map.get(place(*start)..place(*end)).unwrap_or_default();
-        match self.precision {
-            Precision::F16 => bytes.chunks_exact(2).map(|b| f16::from_le_bytes([b[0], b[1]]).to_f32()).collect(),
-            Precision::F32 => bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect(),
-        }
+        self.map.get(place(*start)..place(*end)).unwrap_or_default()
     }
 }
 

@@ -230,6 +230,11 @@ impl VisionTrunk {
         VisionStates { hidden, pooled, tokens, logits }
     }
 
+    /// Number of blocks.
+    pub(crate) fn depth(&self) -> usize {
+        self.blocks.len()
+    }
+
     /// Width of the tokens.
     pub(crate) fn width(&self) -> usize {
         self.out

@@ -37,7 +37,7 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     let tokens = TokenizerConfig { vocabulary: 200, min_frequency: 1 };
     let tokenizer = TextTokenizer::train(&tokens, words.chain(relations)).unwrap();
     let trunk = TransformerConfig { width: 16, depth: 1, heads: 2, mlp_ratio: 2 };
-    let modality = |name: &str| ModalityShape { name: name.into(), input: 0 };
+    let modality = ModalityShape::raw;
     let mut config = ModelConfig {
         width: 24,
         text: TextConfig { max_tokens: 12, transformer: trunk.clone() },

@@ -4,10 +4,10 @@
 mod objectives;
 mod things;
 
-use rcml_data::{Item, Split};
+use rcml_data::{Item, ModalityInfo, Relation, Split};
 use rcml_train::{RunConfig, preset_names};
 
-use things::{config, log, run, stopped_after, things, turn, weights, with_shapes};
+use things::{config, log, npy, run, stopped_after, things, turn, weights, with_shapes};
 
 #[test]
 fn one_seed_gives_the_same_bytes_and_another_does_not() {
@@ -63,15 +63,25 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     things().write(&data).unwrap();
-    for preset in ["rcml", "rcml-paper"] {
-        let [whole, halves] = ["whole", "halves"].map(|name| folder.path().join(format!("{preset}-{name}")));
-        let expected = run(&data, &whole, config(preset, &[])).unwrap();
+    let bert = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rcml-encoders/fixtures/bert");
+    let source = format!("model.pretrained.text.source={}", bert.display());
+    let adapted = |how: &'static [&'static str]| std::iter::once(source.as_str()).chain(how.iter().copied()).collect();
+    let cases: [(&str, Vec<&str>); 4] = [
+        ("rcml", vec![]),
+        ("rcml-paper", vec![]),
+        ("rcml", adapted(&["model.pretrained.text.adapt.mode=lora", "model.pretrained.text.adapt.rate=1"])),
+        ("gate", adapted(&["model.pretrained.text.adapt.mode=full", "model.pretrained.text.adapt.layer_decay=0.5"])),
+    ];
+    for (number, (preset, settings)) in cases.iter().enumerate() {
+        let [whole, halves] = ["whole", "halves"].map(|name| folder.path().join(format!("{number}-{name}")));
+        let config = |preset| config(preset, settings);
+        let expected = run(&data, &whole, config(preset)).unwrap();
 
-        let first = stopped_after(3, &data, &halves, config(preset, &[]));
+        let first = stopped_after(3, &data, &halves, config(preset));
         assert_eq!((first.steps, first.interrupted), (3, true), "{preset}");
         assert!(!halves.join("model.safetensors").exists(), "{preset}: unfinished");
         assert_eq!(log(&halves), log(&whole)[..4], "{preset}: three steps and one validation");
-        let second = run(&data, &halves, config(preset, &[])).unwrap();
+        let second = run(&data, &halves, config(preset)).unwrap();
         assert_eq!(
             (second.steps, second.interrupted, second.best_step, second.best_value),
             (expected.steps, false, expected.best_step, expected.best_value),
@@ -80,6 +90,19 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
         assert!(weights(&whole) == weights(&halves), "{preset}");
         assert_eq!(log(&whole), log(&halves), "{preset}");
     }
+}
+
+/// What is computed again is what was computed before.
+#[test]
+fn gradient_checkpointing_changes_no_bit() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    let [kept, again] = ["kept", "again"].map(|name| folder.path().join(name));
+    run(&data, &kept, config("rcml", &[])).unwrap();
+    run(&data, &again, config("rcml", &["training.gradient_checkpointing=true"])).unwrap();
+    assert!(weights(&kept) == weights(&again));
 }
 
 /// A request to stop that meets the end of patience must not make the run longer than it would have been.
@@ -211,4 +234,51 @@ fn the_words_of_relations_reach_training_and_can_be_kept_from_it() {
     assert!(!differ("unspoken", "clip-relations", &[]));
     assert!(differ("words", "rcml", &[]));
     assert!(!differ("wordless", "rcml", &["model.relation_words=false"]));
+}
+
+/// A series whose shape says what colour a thing has, in place of its text; some end early, some things have none.
+#[test]
+fn sequences_and_series_train_with_what_is_missing() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut dataset = things();
+    for (row, item) in dataset.items.iter_mut().enumerate().filter(|(row, _)| row % 7 != 6) {
+        item.features.insert("sound".into(), row);
+    }
+    let sound = ModalityInfo { file: "sound.npy".into(), tensor: None, shape: Some(vec![40, 12, 2]), kind: None };
+    dataset.info.modalities.insert("sound".into(), sound);
+    dataset.write(&data).unwrap();
+    let value = |at: usize| {
+        let (item, step) = (at / 24, at / 2 % 12);
+        let is_missing = step >= 12 - item % 4;
+        if is_missing { f32::NAN } else { ((item % 4 + 1) as f32 * step as f32 * 0.7).sin() + (at % 2) as f32 }
+    };
+    let write = |values: &[f32]| std::fs::write(data.join("sound.npy"), npy(&[40, 12, 2], values)).unwrap();
+    let values: Vec<f32> = (0..40 * 24).map(value).collect();
+    write(&values);
+    let settings = |kind: &str| {
+        let kind = format!("model.features.sound.encoder={kind}");
+        let small = ["width=16", "heads=2", "depth=1"].map(|key| format!("model.features.sound.transformer.{key}"));
+        [kind, "model.features.sound.patch=5".into()].into_iter().chain(small).collect::<Vec<String>>()
+    };
+    let trained = |kind: &str, name: &str| {
+        let settings = settings(kind);
+        let out = folder.path().join(format!("{kind}-{name}"));
+        run(&data, &out, config("rcml", &settings.iter().map(String::as_str).collect::<Vec<_>>())).unwrap();
+        log(&out)
+    };
+    let kinds = ["projector", "transformer", "patches"];
+    let first = kinds.map(|kind| trained(kind, "first"));
+    assert!(first.iter().flatten().all(|line| !line.contains("null")), "finite");
+    assert!(first[0] != first[1] && first[1] != first[2]);
+
+    let unknown = run(&data, &folder.path().join("unknown"), config("rcml", &["model.features.smell.patch=4"]));
+    let message = unknown.unwrap_err().to_string();
+    assert!(message.contains("model.features.smell") && message.contains("sound"), "{message}");
+    let mut broken = values;
+    broken[3] = f32::NAN;
+    write(&broken);
+    let error = run(&data, &folder.path().join("broken"), config("rcml", &[])).unwrap_err();
+    assert!(error.to_string().contains("expected finite numbers"), "half a vector: {error}");
 }

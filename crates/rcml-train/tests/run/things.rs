@@ -113,12 +113,13 @@ pub(crate) fn with_shapes(folder: &Path) {
     dataset.info.modalities.insert("shape".into(), shape);
     dataset.write(folder).unwrap();
     let values: Vec<f32> = (0..120).map(|i| ((i * 37 + 11) % 29) as f32 / 29.0).collect();
-    std::fs::write(folder.join("shape.npy"), npy([40, 3], &values)).unwrap();
+    std::fs::write(folder.join("shape.npy"), npy(&[40, 3], &values)).unwrap();
 }
 
 /// A `.npy` file, version 1.0.
-fn npy([rows, columns]: [usize; 2], values: &[f32]) -> Vec<u8> {
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+pub(crate) fn npy(shape: &[usize], values: &[f32]) -> Vec<u8> {
+    let sides: String = shape.iter().map(|side| format!("{side}, ")).collect();
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({sides}), }}");
     // The header ends in a newline, where the values start at a multiple of 64.
     while !(10 + header.len() + 1).is_multiple_of(64) {
         header.push(' ');

@@ -100,7 +100,9 @@ fn unit_rows(array: &crate::FeatureArray, rows: &[usize]) -> (Vec<f32>, usize) {
         return (vectors, 0);
     }
     vectors.par_chunks_mut(width).zip(rows).for_each(|(vector, &row)| {
-        for token in array.values[row * size..(row + 1) * size].chunks(width) {
+        // Missing vectors are NaN.
+        let tokens = array.values[row * size..(row + 1) * size].chunks(width);
+        for token in tokens.filter(|token| !token[0].is_nan()) {
             vector.iter_mut().zip(token).for_each(|(sum, value)| *sum += value);
         }
         let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
