@@ -7,21 +7,8 @@ use crate::command::run as run_command;
 use crate::failure::{Failure, Result};
 use crate::program::target_folder;
 
-/// What PyTorch needs at run time on a CPU: named one by one, since its own list would bring gigabytes of CUDA.
-const TORCH: [&str; 10] = [
-    "torch",
-    "numpy",
-    "filelock",
-    "typing_extensions",
-    "sympy",
-    "mpmath",
-    "networkx",
-    "jinja2",
-    "markupsafe",
-    "fsspec",
-];
-
-/// The Python of an environment with PyTorch, made in the target folder if it is not there.
+/// The Python of an environment with PyTorch, made in the target folder if it is not there: some gigabytes on Linux, whose
+/// wheels bring CUDA and do not load without it.
 pub(crate) fn torch() -> Result<PathBuf> {
     environment("torch", &[])
 }
@@ -40,8 +27,8 @@ fn environment(module: &str, more: &[&str]) -> Result<PathBuf> {
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
     let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "setuptools"]);
-    run_command(install.args(TORCH).args(more))?;
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "torch", "numpy", "setuptools"]);
+    run_command(install.args(more))?;
     if imports(&python, module) {
         Ok(python)
     } else {
