@@ -11,6 +11,8 @@
 mod cost;
 #[path = "attention/inputs.rs"]
 mod inputs;
+#[path = "attention/limiter.rs"]
+mod limiter;
 #[path = "attention/measure.rs"]
 mod measure;
 #[path = "attention/peer.rs"]
@@ -28,7 +30,8 @@ use rcml_kernels::device;
 fn main() -> Result<(), String> {
     let arguments = Arguments::of_this_process();
     let rounds = arguments.number("--rounds", 7)?;
-    let device = device::parse(arguments.value("--device").unwrap_or("cpu")).map_err(|error| error.to_string())?;
+    let name = arguments.value("--device").unwrap_or("cpu");
+    let device = device::parse(name).map_err(|error| error.to_string())?;
     let clock = Clock::parse(arguments.value("--clock").unwrap_or("wall"))?;
     let (pool, module): (&[_], &[_]) = match arguments.value("--shapes").unwrap_or("full") {
         "full" => (&shape::POOL, &shape::MODULE),
@@ -45,6 +48,8 @@ fn main() -> Result<(), String> {
         peer: peer.as_deref(),
         compiled: arguments.has("--compiled"),
         clock,
+        peer_device: if name.starts_with("cuda") { "cuda" } else { "cpu" },
+        small: arguments.value("--shapes") == Some("quick"),
     })?;
     let table = report::table(&outcome);
     println!("\n{table}");

@@ -52,6 +52,11 @@ impl Inputs {
         }
     }
 
+    /// Whether the device holds f16 tokens.
+    pub fn has_half(&self) -> bool {
+        self.half.is_some()
+    }
+
     /// One run; with `backward`, forward and the gradients of tokens and queries (of tokens and weights for the module).
     pub fn run(&self, ours: Ours, backward: bool) {
         if backward { self.both(ours) } else { self.forward(ours) }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use rcml_attention::Form;
-use rcml_benches::{Clock, Limits, Probe, median};
+use rcml_benches::{Clock, Limits, median};
 use rcml_kernels::Algorithm;
 
 use crate::inputs::{Inputs, Ours};
+use crate::limiter::Limiter;
 use crate::peer::Torch;
 use crate::shape::Shape;
 
@@ -36,6 +37,10 @@ pub struct Plan<'a> {
     pub peer: Option<&'a Path>,
     pub compiled: bool,
     pub clock: Clock,
+    /// Where the peer runs, by its own name: cpu or cuda.
+    pub peer_device: &'static str,
+    /// Whether the device is one for small shapes only.
+    pub small: bool,
 }
 
 /// All rows, the machine's limits, and the peer's version.
@@ -48,7 +53,8 @@ pub struct Outcome {
 
 enum Side {
     Ours(Ours),
-    Peer(&'static str, bool),
+    /// Name, whether through torch.compile, and the arithmetic.
+    Peer(&'static str, bool, &'static str),
 }
 
 struct Candidate {
@@ -60,8 +66,8 @@ struct Candidate {
 
 pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
     let threads = rayon::current_num_threads();
-    let mut peer = plan.peer.map(|python| Torch::start(python, threads, plan.clock)).transpose()?;
-    let mut probe = Probe::new();
+    let mut peer = plan.peer.map(|python| Torch::start(python, threads, plan.clock, plan.peer_device)).transpose()?;
+    let mut limits = Limiter::new(plan.device, plan.small);
     let mut rows = vec![];
     for (part, shapes) in [("pool", plan.pool), ("module", plan.module)] {
         for &shape in shapes {
@@ -70,8 +76,8 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
                 peer.prepare(&shape)?;
             }
             for backward in [false, true] {
-                let candidates = candidates(part, &shape, backward, peer.is_some(), plan.compiled);
-                let seconds = rounds(plan, &candidates, &inputs, backward, peer.as_mut(), &mut probe);
+                let candidates = candidates(plan, part, &shape, backward, inputs.has_half());
+                let seconds = rounds(plan, &candidates, &inputs, backward, peer.as_mut(), &mut limits);
                 for (candidate, seconds) in candidates.into_iter().zip(seconds) {
                     let Candidate { name, side, main, textbook } = candidate;
                     if seconds.is_empty() {
@@ -87,14 +93,14 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
         }
     }
     let peer = peer.map(|peer| peer.version.clone());
-    Ok(Outcome { clock: plan.clock, rows, limits: probe.limits(), peer })
+    Ok(Outcome { clock: plan.clock, rows, limits: limits.limits(), peer })
 }
 
 pub fn direction(backward: bool) -> &'static str {
     if backward { "forward + backward" } else { "forward" }
 }
 
-fn candidates(part: &str, shape: &Shape, backward: bool, peer: bool, compiled: bool) -> Vec<Candidate> {
+fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: bool) -> Vec<Candidate> {
     let ours = |name: &str, ours, main| Candidate { name: name.into(), side: Side::Ours(ours), main, textbook: false };
     let mut all = vec![];
     if part == "pool" {
@@ -102,7 +108,9 @@ fn candidates(part: &str, shape: &Shape, backward: bool, peer: bool, compiled: b
         all.push(ours("composed", Ours::Pool(Algorithm::Composed), false));
         all.push(ours("Burn attention", Ours::BurnAttention, false));
         if !backward {
-            all.push(ours("fused, f16 tokens", Ours::HalfTokens, false));
+            if half {
+                all.push(ours("fused, f16 tokens", Ours::HalfTokens, false));
+            }
             for algorithm in [Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed] {
                 all.push(ours(&format!("{algorithm:?}").to_lowercase(), Ours::Pool(algorithm), false));
             }
@@ -113,17 +121,25 @@ fn candidates(part: &str, shape: &Shape, backward: bool, peer: bool, compiled: b
         all.push(ours("module, projected", Ours::Module(Form::Projected), false));
     }
     let names: &[(&'static str, bool)] = match part {
-        _ if !peer => &[],
+        _ if plan.peer.is_none() => &[],
         "pool" => &[("flat", false), ("einsum", false)],
         _ => &[("sdpa", true), ("mha", true), ("module", false)],
     };
     for (name, textbook) in names {
         // Compiling takes up to a minute each: where it matters, and one of the ways that compile to the same.
         let worth = shape.n == 1024 && shape.h == 1 && [1, 11].contains(&shape.r) && !["einsum", "mha"].contains(name);
-        for compiled in [false, true].into_iter().take(1 + usize::from(compiled && worth)) {
+        let mut push = |compiled, precision| {
             let how = if compiled { "compiled" } else { "eager" };
-            let side = Side::Peer(name, compiled);
-            all.push(Candidate { name: format!("torch {name} {how}"), side, main: true, textbook: *textbook });
+            let side = Side::Peer(name, compiled, precision);
+            // Other arithmetic is shown beside, and not what f32 is compared with.
+            let main = precision == "f32";
+            all.push(Candidate { name: format!("torch {name} {how} {precision}"), side, main, textbook: *textbook });
+        };
+        for compiled in [false, true].into_iter().take(1 + usize::from(plan.compiled && worth)) {
+            push(compiled, "f32");
+        }
+        if plan.peer_device == "cuda" && *name != "einsum" {
+            ["tf32", "bf16"].into_iter().for_each(|precision| push(false, precision));
         }
     }
     // What would not fit into memory beside its gradients.
@@ -142,12 +158,12 @@ fn rounds(
     inputs: &Inputs,
     backward: bool,
     mut peer: Option<&mut Torch>,
-    probe: &mut Probe,
+    limits: &mut Limiter,
 ) -> Vec<Vec<f64>> {
     let mut seconds = vec![vec![]; candidates.len()];
     let mut failed = vec![false; candidates.len()];
     for _ in 0..plan.rounds {
-        probe.measure(plan.clock);
+        limits.measure(plan.clock);
         for (i, candidate) in candidates.iter().enumerate() {
             let taken = match (&candidate.side, &mut peer) {
                 _ if failed[i] => continue,
@@ -155,14 +171,16 @@ fn rounds(
                     inputs.run(*ours, backward);
                     vec![plan.clock.time(|| inputs.run(*ours, backward))]
                 }
-                (Side::Peer(name, compiled), Some(peer)) => match peer.time(name, *compiled, backward, 2) {
-                    Ok(seconds) => seconds[seconds.len().min(1)..].to_vec(),
-                    Err(error) => {
-                        eprintln!("{}: {error}", candidate.name);
-                        failed[i] = true;
-                        continue;
+                (Side::Peer(name, compiled, precision), Some(peer)) => {
+                    match peer.time(name, *compiled, precision, backward) {
+                        Ok(seconds) => seconds[seconds.len().min(1)..].to_vec(),
+                        Err(error) => {
+                            eprintln!("{}: {error}", candidate.name);
+                            failed[i] = true;
+                            continue;
+                        }
                     }
-                },
+                }
                 (Side::Peer(..), None) => continue,
             };
             seconds[i].extend(taken);

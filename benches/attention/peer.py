@@ -5,6 +5,7 @@ implementation `count` times and answers the seconds of each run. The other side
 the same machine.
 """
 
+import contextlib
 import json
 import math
 import sys
@@ -15,8 +16,17 @@ import torch.nn.functional as F
 
 torch.set_num_threads(int(sys.argv[1]))
 torch.manual_seed(0)
-clock = {"wall": time.perf_counter, "processor": time.process_time}[sys.argv[2]]
+read_clock = {"wall": time.perf_counter, "processor": time.process_time}[sys.argv[2]]
+device = torch.device(sys.argv[3])
+torch.set_default_device(device)
 state = {}
+
+
+def clock():
+    """The time when everything asked for so far is done."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return read_clock()
 
 
 def folded_flat(x, u):
@@ -84,8 +94,16 @@ def prepare(n, t, d, r, h):
     state["functions"] = {}
 
 
-def function(name, compiled):
-    key = (name, compiled)
+@contextlib.contextmanager
+def arithmetic(precision):
+    """f32 as it is, with products in tf32, or bf16 by autocast."""
+    torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"
+    with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+        yield
+
+
+def function(name, compiled, precision):
+    key = (name, compiled, precision)
     if key not in state["functions"]:
         plain = {"flat": folded_flat, "einsum": folded_einsum}
         f = plain[name] if name in plain else state["modules"][name]
@@ -93,8 +111,8 @@ def function(name, compiled):
     return state["functions"][key]
 
 
-def run_once(name, compiled, backward):
-    f = function(name, compiled)
+def run_once(name, compiled, precision, backward):
+    f = function(name, compiled, precision)
     x = state["x"]
     given = state["u"] if name in ("flat", "einsum") else state["relations"]
     if not backward:
@@ -108,7 +126,8 @@ def run_once(name, compiled, backward):
     for module in state["modules"].values():
         module.zero_grad(set_to_none=True)
     start = clock()
-    f(x, given).backward(state["grad"])
+    pooled = f(x, given)
+    pooled.backward(state["grad"].to(pooled.dtype))
     return clock() - start
 
 
@@ -117,10 +136,12 @@ def handle(request):
         prepare(*request["shape"])
         return {}
     if request["do"] == "time":
-        arguments = request["name"], request["compiled"], request["backward"]
-        return {"seconds": [run_once(*arguments) for _ in range(request["count"])]}
+        arguments = request["name"], request["compiled"], request["precision"], request["backward"]
+        with arithmetic(request["precision"]):
+            return {"seconds": [run_once(*arguments) for _ in range(request["count"])]}
     if request["do"] == "version":
-        return {"version": torch.__version__, "threads": torch.get_num_threads()}
+        name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
+        return {"version": f"{torch.__version__} on {name}", "threads": torch.get_num_threads()}
     raise ValueError(f"unknown request {request['do']!r}")
 
 

@@ -14,9 +14,9 @@ pub struct Torch {
 }
 
 impl Torch {
-    /// Starts it with as many threads as this side has.
-    pub fn start(python: &Path, threads: usize, clock: Clock) -> Result<Self, String> {
-        let mut peer = Peer::start(python, "attention/peer.py", [threads.to_string().as_str(), clock.name()])?;
+    /// Starts it on its `device` with as many threads as this side has.
+    pub fn start(python: &Path, threads: usize, clock: Clock, device: &str) -> Result<Self, String> {
+        let mut peer = Peer::start(python, "attention/peer.py", [&threads.to_string(), clock.name(), device])?;
         let answer = peer.ask(&json!({"do": "version"}))?;
         let version = format!("PyTorch {}", answer["version"].as_str().unwrap_or("?"));
         Ok(Self { peer, version })
@@ -28,9 +28,13 @@ impl Torch {
         self.peer.ask(&request).map(|_| ())
     }
 
-    /// Seconds of `count` runs.
-    pub fn time(&mut self, name: &str, compiled: bool, backward: bool, count: usize) -> Result<Vec<f64>, String> {
-        let request = json!({"do": "time", "name": name, "compiled": compiled, "backward": backward, "count": count});
+    /// Seconds of two runs.
+    pub fn time(&mut self, name: &str, compiled: bool, precision: &str, backward: bool) -> Result<Vec<f64>, String> {
+        let how = json!({"name": name, "compiled": compiled, "precision": precision, "backward": backward});
+        let mut request = json!({"do": "time", "count": 2});
+        if let (Some(request), Some(how)) = (request.as_object_mut(), how.as_object()) {
+            request.extend(how.clone());
+        }
         self.peer.seconds(&request)
     }
 }

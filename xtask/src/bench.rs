@@ -5,10 +5,10 @@ use std::process::Command;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use crate::backend::{BackendArgs, KeptLock, feature_args};
 use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Result};
 use crate::peer;
-use crate::program::feature_args;
 
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -152,11 +152,10 @@ struct AttentionArgs {
     /// Leave torch.compile out: it takes up to a minute a shape
     #[arg(long, requires = "peer")]
     eager: bool,
-    /// Where to run: cpu, ndarray, wgpu, cuda
-    #[arg(long, default_value = "cpu")]
-    device: String,
+    #[command(flatten)]
+    backend: BackendArgs,
     /// Runs of each implementation at each shape, of which the median is shown
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Take processor time with one thread instead of wall time with all: for a machine that others use, too
     #[arg(long)]
@@ -165,19 +164,22 @@ struct AttentionArgs {
     #[arg(long, value_enum, default_value_t = Shapes::Full)]
     shapes: Shapes,
     /// Folder for the results
-    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    #[arg(long, value_name = "DIR", default_value = OUT)]
     out: PathBuf,
 }
 
+const ROUNDS: u32 = 7;
+const OUT: &str = "runs/bench";
+
 #[derive(Clone, Copy, ValueEnum)]
-enum Shapes {
+pub(crate) enum Shapes {
     Full,
     Headline,
     Quick,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum PeerName {
+pub(crate) enum PeerName {
     Torch,
 }
 
@@ -259,14 +261,19 @@ fn graph(args: &GraphArgs) -> Result<()> {
     Ok(())
 }
 
+/// The bench of relation attention on a device, everything else as by default.
+pub(crate) fn attention_on(backend: &BackendArgs, peer: Option<PeerName>, shapes: Shapes) -> Result<()> {
+    let backend = backend.clone();
+    attention(&AttentionArgs { peer, eager: false, backend, rounds: ROUNDS, shared: false, shapes, out: OUT.into() })
+}
+
 fn attention(args: &AttentionArgs) -> Result<()> {
     // A bench runs in the folder of its package.
     let out = created(&args.out)?;
-    let backend = args.device.split(':').next().unwrap_or_default();
-    let features: Vec<String> =
-        ["ndarray", "wgpu", "cuda"].into_iter().filter(|feature| *feature == backend).map(String::from).collect();
+    let features = args.backend.features()?;
+    let _kept = KeptLock::for_build(&features)?;
     let mut bench = cargo(["bench", "--workspace", "--bench", "attention_peers"]);
-    bench.args(feature_args(&features)).args(["--", "--device", &args.device]);
+    bench.args(feature_args(&features)).args(["--", "--device", &args.backend.device]);
     let shapes = args.shapes.to_possible_value();
     bench.args([
         "--rounds",

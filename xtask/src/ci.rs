@@ -5,9 +5,10 @@ use std::process::Command;
 
 use clap::Args;
 
+use crate::backend::feature_args;
 use crate::command::{cargo, run as run_command};
 use crate::failure::{Failure, Result};
-use crate::program::{Program, feature_args};
+use crate::program::Program;
 use crate::smoke;
 use crate::steps::Steps;
 

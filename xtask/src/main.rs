@@ -5,12 +5,15 @@
 //! (docs/decisions/0001-one-build-profile.md).
 
 mod audit;
+mod backend;
 mod bench;
+mod build;
 mod ci;
 mod command;
 mod data;
 mod failure;
 mod fuzz;
+mod gpu;
 mod package;
 mod parity;
 mod peer;
@@ -42,6 +45,8 @@ struct Cli {
 enum Command {
     /// Build the program and the data, train, and show results on held-out items
     Train(train::TrainArgs),
+    /// Build the program for a kind of device
+    Build(build::BuildArgs),
     /// Build a data set under datasets/NAME/built
     Data(data::DataArgs),
     /// Fetch the weights of a pretrained encoder into weights/NAME
@@ -54,6 +59,8 @@ enum Command {
     Test(test::TestArgs),
     /// Measure what something costs, and print one table
     Bench(bench::BenchArgs),
+    /// Run all tests and the bench of relation attention on a GPU
+    Gpu(gpu::GpuArgs),
     /// Run every check that a change must pass, cheapest first
     Ci(ci::CiArgs),
     /// Give the readers of files random input, with cargo-fuzz
@@ -83,12 +90,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Train(args) => train::run(args),
+        Command::Build(args) => build::run(&args),
         Command::Data(args) => data::run(&args),
         Command::Weights(args) => weights::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Reproduce(args) => reproduce::run(&args),
         Command::Test(args) => test::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Gpu(args) => gpu::run(&args),
         Command::Ci(args) => ci::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::Audit(args) => audit::run(&args),

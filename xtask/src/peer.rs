@@ -7,33 +7,23 @@ use crate::command::run as run_command;
 use crate::failure::{Failure, Result};
 use crate::program::target_folder;
 
-/// What PyTorch needs at run time on a CPU: named one by one, since its own list would bring gigabytes of CUDA.
-const TORCH: [&str; 10] = [
-    "torch",
-    "numpy",
-    "filelock",
-    "typing_extensions",
-    "sympy",
-    "mpmath",
-    "networkx",
-    "jinja2",
-    "markupsafe",
-    "fsspec",
-];
+/// PyTorch, with what it asks for to compile.
+const TORCH: [&str; 3] = ["torch", "numpy", "setuptools"];
 
-/// The Python of an environment with PyTorch, made in the target folder if it is not there.
+/// The Python of an environment with PyTorch, made in the target folder if it is not there: some gigabytes on Linux, whose
+/// wheels bring CUDA and do not load without it.
 pub(crate) fn torch() -> Result<PathBuf> {
-    environment("peer-torch", "torch", &[&["setuptools"], &TORCH[..]].concat())
+    environment("peer-torch", "torch", &TORCH)
 }
 
 /// The same with torchvision and Pillow.
 pub(crate) fn torchvision() -> Result<PathBuf> {
-    environment("peer-torch", "torchvision", &[&["setuptools"], &TORCH[..], &["torchvision", "pillow"]].concat())
+    environment("peer-torch", "torchvision", &[&TORCH[..], &["torchvision", "pillow"]].concat())
 }
 
 /// The Python of an environment with faiss.
 pub(crate) fn faiss() -> Result<PathBuf> {
-    environment("peer-faiss", "faiss", &["faiss-cpu", "numpy", "packaging"])
+    environment("peer-faiss", "faiss", &["faiss-cpu"])
 }
 
 /// The environment of a name, with packages where the module is missing.
@@ -44,15 +34,9 @@ fn environment(name: &str, module: &str, packages: &[&str]) -> Result<PathBuf> {
         return Ok(python);
     }
     run_command(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
-    let install = |more: &[&str]| {
-        let mut install = Command::new(&python);
-        run_command(install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(more))
-    };
-    install(&[&["--no-deps"], packages].concat())?;
-    if !imports(&python, module) {
-        // Some builds of PyTorch ask for CUDA's libraries even to be imported.
-        install(packages)?;
-    }
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    run_command(install.args(packages))?;
     if imports(&python, module) {
         Ok(python)
     } else {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::backend::{KeptLock, feature_args};
 use crate::command::{cargo, run};
 use crate::failure::{Failure, Result};
 
@@ -14,6 +15,7 @@ pub(crate) struct Program {
 impl Program {
     /// Builds it with features of the crate `rcml-cli`.
     pub(crate) fn build(features: &[String]) -> Result<Self> {
+        let _kept = KeptLock::for_build(features)?;
         run(cargo(["build", "--release", "--workspace", "--bin", "rcml"]).args(feature_args(features)))?;
         let program = Self { path: target_folder()?.join(format!("rcml{}", std::env::consts::EXE_SUFFIX)) };
         if program.path.is_file() {
@@ -33,11 +35,6 @@ impl Program {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Features of `rcml-cli` for a call of cargo on the whole workspace: they reach the other crates through it.
-pub(crate) fn feature_args(features: &[String]) -> Vec<String> {
-    features.iter().flat_map(|name| ["--features".to_string(), format!("rcml-cli/{name}")]).collect()
 }
 
 /// Where cargo puts programs: beside this one, wherever the target folder is.

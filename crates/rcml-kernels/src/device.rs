@@ -35,7 +35,7 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
         "auto" => Ok(auto()),
         "cpu" | "flex" => Ok(Device::flex()),
         "ndarray" => ndarray().ok_or_else(|| fail("this build leaves the feature `ndarray` out")),
-        "wgpu" => wgpu().ok_or_else(|| fail("this build leaves the feature `wgpu` out, or no adapter was found")),
+        "wgpu" => wgpu(true).ok_or_else(|| fail("this build leaves the feature `wgpu` out, or no adapter was found")),
         _ => match name.strip_prefix("cuda") {
             Some(rest) => {
                 let index = match rest.strip_prefix(':') {
@@ -64,7 +64,7 @@ pub fn test_devices() -> Vec<(String, Device)> {
 }
 
 fn auto() -> Device {
-    cuda(0).or_else(wgpu).unwrap_or_else(Device::flex)
+    cuda(0).or_else(|| wgpu(false)).unwrap_or_else(Device::flex)
 }
 
 #[cfg(feature = "ndarray")]
@@ -77,14 +77,17 @@ fn ndarray() -> Option<Device> {
     None
 }
 
+/// The best adapter; one that is a program on the processor (lavapipe, WARP) only if `software` will do, as the CPU's own
+/// backend is many times faster.
 #[cfg(feature = "wgpu")]
-fn wgpu() -> Option<Device> {
+fn wgpu(software: bool) -> Option<Device> {
     use burn::tensor::{DeviceKind, DeviceType};
-    let found = !Device::enumerate(DeviceType::Wgpu).into_vec().is_empty();
+    let adapters = Device::enumerate(DeviceType::Wgpu).into_vec();
+    let found = adapters.iter().any(|adapter| software || *adapter != Device::wgpu(DeviceKind::Cpu));
     found.then(|| Device::wgpu(DeviceKind::DefaultDevice))
 }
 #[cfg(not(feature = "wgpu"))]
-fn wgpu() -> Option<Device> {
+fn wgpu(_software: bool) -> Option<Device> {
     None
 }
 

@@ -1,6 +1,9 @@
 //! Which algorithm fits a shape.
 
 /// How relation pooling is computed. All give the same values up to rounding.
+///
+/// GPUs have one kernel besides `Composed`, with or without planes (subgroups): `Streamed` does without, the others use them
+/// where the device has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// Chosen by the shape.

@@ -34,13 +34,28 @@ impl WithSimd for Dots<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let Self { x, u, d, out, stride } = self;
         let (rows, queries) = (x.len() / d, u.len() / d);
+        // Larger tiles load less for each product; they need AVX-512's 32 registers.
+        let (tallest, widest) = if S::REGISTER_COUNT >= 32 { (6, 4) } else { (4, 3) };
         let mut i = 0;
         while i < rows {
-            // One query needs more rows at once to keep eight sums in flight.
-            let tall = if queries == 1 && rows - i >= 8 { 8 } else { (rows - i).min(4) };
+            let tall = match rows - i {
+                // One query needs more rows at once to keep eight sums in flight.
+                8.. if queries == 1 => 8,
+                8 => 4,
+                left @ (1 | 2 | 4) => left,
+                left => {
+                    if left < 4 {
+                        2
+                    } else if left < tallest {
+                        4
+                    } else {
+                        tallest
+                    }
+                }
+            };
             let mut j = 0;
             while j < queries {
-                let wide = (queries - j).min(3);
+                let wide = (queries - j).min(widest);
                 // SAFETY: rows i..i + tall of x and j..j + wide of u exist, and out, whose length was checked, holds
                 // (j + wide - 1) stride + i + tall values.
                 unsafe {
@@ -48,15 +63,19 @@ impl WithSimd for Dots<'_> {
                     let out = out.as_mut_ptr().add(j * stride + i);
                     match (tall, wide) {
                         (8, _) => dot_tile::<S, 8, 1>(simd, x, u, d, out, stride),
+                        (6, 4) => dot_tile::<S, 6, 4>(simd, x, u, d, out, stride),
+                        (6, 3) => dot_tile::<S, 6, 3>(simd, x, u, d, out, stride),
+                        (6, 2) => dot_tile::<S, 6, 2>(simd, x, u, d, out, stride),
+                        (6, _) => dot_tile::<S, 6, 1>(simd, x, u, d, out, stride),
+                        (4, 4) => dot_tile::<S, 4, 4>(simd, x, u, d, out, stride),
                         (4, 3) => dot_tile::<S, 4, 3>(simd, x, u, d, out, stride),
                         (4, 2) => dot_tile::<S, 4, 2>(simd, x, u, d, out, stride),
                         (4, _) => dot_tile::<S, 4, 1>(simd, x, u, d, out, stride),
-                        (3, 3) => dot_tile::<S, 3, 3>(simd, x, u, d, out, stride),
-                        (3, 2) => dot_tile::<S, 3, 2>(simd, x, u, d, out, stride),
-                        (3, _) => dot_tile::<S, 3, 1>(simd, x, u, d, out, stride),
+                        (2, 4) => dot_tile::<S, 2, 4>(simd, x, u, d, out, stride),
                         (2, 3) => dot_tile::<S, 2, 3>(simd, x, u, d, out, stride),
                         (2, 2) => dot_tile::<S, 2, 2>(simd, x, u, d, out, stride),
                         (2, _) => dot_tile::<S, 2, 1>(simd, x, u, d, out, stride),
+                        (_, 4) => dot_tile::<S, 1, 4>(simd, x, u, d, out, stride),
                         (_, 3) => dot_tile::<S, 1, 3>(simd, x, u, d, out, stride),
                         (_, 2) => dot_tile::<S, 1, 2>(simd, x, u, d, out, stride),
                         _ => dot_tile::<S, 1, 1>(simd, x, u, d, out, stride),
@@ -174,17 +193,24 @@ impl<const TERMS: usize> WithSimd for Sums<'_, TERMS> {
         let rows = out.len() / d;
         let mut m = 0;
         while m < rows {
-            let tall = (rows - m).min(6);
+            let large = S::REGISTER_COUNT >= 32;
+            let tall = (rows - m).min(if large { 8 } else { 6 });
             // SAFETY: the weights of rows m..m + tall were checked by the caller; out has these rows, each of d values.
             unsafe {
                 let out = out.as_mut_ptr().add(m * d);
                 match tall {
-                    6 => sum_rows::<S, 6, 2, TERMS>(simd, terms, d, out, add),
-                    5 => sum_rows::<S, 5, 2, TERMS>(simd, terms, d, out, add),
-                    4 => sum_rows::<S, 4, 3, TERMS>(simd, terms, d, out, add),
-                    3 => sum_rows::<S, 3, 4, TERMS>(simd, terms, d, out, add),
-                    2 => sum_rows::<S, 2, 6, TERMS>(simd, terms, d, out, add),
-                    _ => sum_rows::<S, 1, 8, TERMS>(simd, terms, d, out, add),
+                    8 => sum_rows::<S, 8, 3, 1, TERMS>(simd, terms, d, out, add),
+                    7 => sum_rows::<S, 7, 3, 1, TERMS>(simd, terms, d, out, add),
+                    6 if large => sum_rows::<S, 6, 4, 2, TERMS>(simd, terms, d, out, add),
+                    5 if large => sum_rows::<S, 5, 4, 2, TERMS>(simd, terms, d, out, add),
+                    4 if large => sum_rows::<S, 4, 6, 3, TERMS>(simd, terms, d, out, add),
+                    3 if large => sum_rows::<S, 3, 8, 4, TERMS>(simd, terms, d, out, add),
+                    6 => sum_rows::<S, 6, 2, 1, TERMS>(simd, terms, d, out, add),
+                    5 => sum_rows::<S, 5, 2, 1, TERMS>(simd, terms, d, out, add),
+                    4 => sum_rows::<S, 4, 3, 1, TERMS>(simd, terms, d, out, add),
+                    3 => sum_rows::<S, 3, 4, 2, TERMS>(simd, terms, d, out, add),
+                    2 => sum_rows::<S, 2, 6, 3, TERMS>(simd, terms, d, out, add),
+                    _ => sum_rows::<S, 1, 8, 4, TERMS>(simd, terms, d, out, add),
                 }
             }
             for term in &mut terms {
@@ -195,12 +221,12 @@ impl<const TERMS: usize> WithSimd for Sums<'_, TERMS> {
     }
 }
 
-/// M output rows over their whole width: tiles of V vectors, then of one, then single values.
+/// M output rows over their whole width: tiles of V vectors, then of HALF as many, then of one, then single values.
 ///
 /// # Safety
 /// Each term has weights for M rows and its rows have `d` values; `out` points at M rows of `d` values.
 #[inline(always)]
-unsafe fn sum_rows<S: Simd, const M: usize, const V: usize, const TERMS: usize>(
+unsafe fn sum_rows<S: Simd, const M: usize, const V: usize, const HALF: usize, const TERMS: usize>(
     simd: S,
     terms: [RawTerm; TERMS],
     d: usize,
@@ -209,11 +235,15 @@ unsafe fn sum_rows<S: Simd, const M: usize, const V: usize, const TERMS: usize>(
 ) {
     let lanes = S::F32_LANES;
     let mut c = 0;
-    // SAFETY: columns c..c + V lanes (or lanes, or 1) lie within d; the rest is the caller's promise.
+    // SAFETY: columns c..c + V lanes (or HALF lanes, lanes, 1) lie within d; the rest is the caller's promise.
     unsafe {
         while c + V * lanes <= d {
             sum_tile::<S, M, V, TERMS>(simd, terms, d, c, out, add);
             c += V * lanes;
+        }
+        while c + HALF * lanes <= d {
+            sum_tile::<S, M, HALF, TERMS>(simd, terms, d, c, out, add);
+            c += HALF * lanes;
         }
         while c + lanes <= d {
             sum_tile::<S, M, 1, TERMS>(simd, terms, d, c, out, add);

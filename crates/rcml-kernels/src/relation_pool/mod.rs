@@ -7,6 +7,8 @@
 
 mod autodiff;
 mod composed;
+#[cfg(feature = "cube")]
+mod cube;
 mod flex;
 mod native;
 #[cfg(feature = "ndarray")]
@@ -52,9 +54,6 @@ pub trait PoolBackend: Backend {
         composed::backward::<Self>(tokens, bias, queries, pairs.as_ref(), [pooled, stats, grad], needs)
     }
 }
-
-#[cfg(feature = "cube")]
-impl PoolBackend for burn_cubecl::CubeBackend {}
 
 /// Pools an item's raw tokens once per relation and head:
 ///

@@ -1,0 +1,283 @@
+//! From tensors to kernels.
+
+use burn::backend::TensorMetadata;
+use burn::tensor::{DType, Shape};
+use burn_cubecl::kernel::into_contiguous;
+use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
+use burn_cubecl::tensor::CubeTensor;
+use cubecl::features::TypeUsage;
+use cubecl::ir::{ElemType, FloatKind};
+use cubecl::prelude::*;
+use cubecl::{CubeCountSelection, calculate_cube_count_elemwise};
+
+use super::plan::{Hardware, Plan};
+use super::table::Table;
+use super::{backward, forward};
+use crate::PairList;
+use crate::cpu::{Algorithm, Needs};
+
+/// Cubes that the queries' gradient is spread over at least, where there are so many items: a few for each multiprocessor of
+/// a large GPU. Fixed, so that sums are the same on every device.
+const SPREAD: usize = 512;
+
+/// The operation's inputs, contiguous, and how they are cut.
+pub(super) struct Launch<'a> {
+    tokens: CubeTensor,
+    bias: CubeTensor,
+    queries: CubeTensor,
+    pairs: Option<Table<'a>>,
+    /// N, T, D, R, H.
+    dims: [usize; 5],
+    vector: usize,
+    element: ElemType,
+    plan: Plan,
+}
+
+impl<'a> Launch<'a> {
+    /// `None` for what the kernels do not take: other types, shapes without values, rows that do not fit, and
+    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them.
+    pub(super) fn new(
+        tokens: &CubeTensor,
+        bias: &CubeTensor,
+        queries: &CubeTensor,
+        pairs: Option<&'a PairList>,
+        algorithm: Algorithm,
+    ) -> Option<Self> {
+        let ([n, t, d], [r, h, _]) = (tokens.shape().dims(), queries.shape().dims());
+        let element = match tokens.dtype() {
+            DType::F32 => FloatKind::F32,
+            DType::F16 => FloatKind::F16,
+            DType::BF16 => FloatKind::BF16,
+            _ => return None,
+        };
+        let element = ElemType::Float(element);
+        let usable =
+            tokens.client.properties().type_usage(element).is_superset(TypeUsage::Buffer | TypeUsage::Conversion);
+        let biased = bias.shape().dims() == [n, t];
+        let singles = queries.dtype() == DType::F32 && bias.dtype() == DType::F32;
+        let pairs = pairs.map(|pairs| Table { pairs, heads: h });
+        let rows = pairs.as_ref().map_or(r * h, Table::most);
+        let results = pairs.as_ref().map_or(n * r * h, |table| table.pairs.len() * h);
+        // Rows are counted in u32.
+        let countable = u32::try_from(results.max(r * h).max(n * t).saturating_mul(4)).is_ok();
+        let whole = n * t * d > 0 && rows > 0;
+        if algorithm == Algorithm::Composed || !(usable && singles && countable && whole) {
+            return None;
+        }
+        let vector = [4, 2, 1].into_iter().find(|vector| d.is_multiple_of(*vector))?;
+        let mut hardware = Hardware::of(&tokens.client);
+        if algorithm == Algorithm::Streamed {
+            hardware.plane = None;
+        }
+        let plan = Plan::new(hardware, [t, d, rows], vector, [pairs.is_some(), biased])?;
+        let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
+        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan })
+    }
+
+    /// P and the softmax's statistics.
+    pub(super) fn forward(self) -> (CubeTensor, CubeTensor) {
+        let [n, t, d, r, h] = self.dims;
+        let [pooled, stats] = [d, 2].map(|width| match &self.pairs {
+            Some(table) => self.empty(&[table.pairs.len(), h, width], DType::F32),
+            None => self.empty(&[n, r, h, width], DType::F32),
+        });
+        let (table, cubes) = match &self.pairs {
+            Some(table) => {
+                let (table, cubes) = table.blocks(self.plan.rows);
+                (self.upload(&table), cubes)
+            }
+            None => (self.nothing(), n * (r * h).div_ceil(self.plan.rows)),
+        };
+        let Self { tokens, bias, queries, plan, .. } = self;
+        let client = tokens.client.clone();
+        let address = address(&[&tokens, &pooled]);
+        // SAFETY: past their ends the kernel neither reads (tokens, bias) nor writes (result rows), and rows are those that
+        // `PairList` has checked.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            forward::pool::launch_unchecked(
+                &client,
+                CubeCountSelection::new(&client, cubes as u32).cube_count(),
+                plan.cube_dim(),
+                address,
+                self.vector,
+                tokens.into_buffer_arg(),
+                bias.into_buffer_arg(),
+                queries.into_buffer_arg(),
+                table,
+                pooled.clone().into_buffer_arg(),
+                stats.clone().into_buffer_arg(),
+                t as u32,
+                (r * h) as u32,
+                cubes as u32,
+                plan,
+                self.element,
+            );
+        }
+        (pooled, stats)
+    }
+
+    /// Gradients of tokens, bias and queries; an empty tensor for one that is not needed.
+    pub(super) fn backward(
+        self,
+        pooled: CubeTensor,
+        stats: CubeTensor,
+        grad: CubeTensor,
+        needs: Needs,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let [pooled, stats, grad] = [pooled, stats, grad].map(into_contiguous);
+        let saved = self.corrections(pooled, stats, &grad);
+        let unneeded = || self.empty(&[0], DType::F32);
+        let (d_tokens, d_bias) =
+            if needs.tokens || needs.bias { self.of_tokens(&grad, &saved) } else { (unneeded(), unneeded()) };
+        let d_queries = if needs.queries { self.of_queries(&grad, &saved) } else { unneeded() };
+        (d_tokens, d_bias, d_queries)
+    }
+
+    fn corrections(&self, pooled: CubeTensor, stats: CubeTensor, grad: &CubeTensor) -> CubeTensor {
+        let rows = stats.shape().num_elements() / 2;
+        let saved = self.empty(&[rows, 3], DType::F32);
+        let cubes = rows.div_ceil(self.plan.teams);
+        // SAFETY: rows past the last are read as the last and not written.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            backward::corrections::launch_unchecked(
+                &self.tokens.client,
+                CubeCountSelection::new(&self.tokens.client, cubes as u32).cube_count(),
+                self.plan.cube_dim(),
+                address(&[&pooled]),
+                self.vector,
+                pooled.into_buffer_arg(),
+                stats.into_buffer_arg(),
+                grad.clone().into_buffer_arg(),
+                saved.clone().into_buffer_arg(),
+                rows as u32,
+                self.plan,
+            );
+        }
+        saved
+    }
+
+    fn of_tokens(&self, grad: &CubeTensor, saved: &CubeTensor) -> (CubeTensor, CubeTensor) {
+        let [n, t, d, r, h] = self.dims;
+        let d_tokens = self.empty(&[n, t, d], self.tokens.dtype());
+        let d_bias = self.empty(&[n, t], DType::F32);
+        let table = self.pairs.as_ref().map_or_else(|| self.nothing(), |table| self.upload(&table.by_item()));
+        let cubes = n * t.div_ceil(self.plan.tokens);
+        // SAFETY: as in `forward`.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            backward::token_gradients::launch_unchecked(
+                &self.tokens.client,
+                CubeCountSelection::new(&self.tokens.client, cubes as u32).cube_count(),
+                self.plan.cube_dim(),
+                address(&[&self.tokens, grad]),
+                self.vector,
+                self.tokens.clone().into_buffer_arg(),
+                self.bias.clone().into_buffer_arg(),
+                self.queries.clone().into_buffer_arg(),
+                grad.clone().into_buffer_arg(),
+                saved.clone().into_buffer_arg(),
+                table,
+                d_tokens.clone().into_buffer_arg(),
+                d_bias.clone().into_buffer_arg(),
+                n as u32,
+                t as u32,
+                (r * h) as u32,
+                self.plan,
+                self.element,
+            );
+        }
+        (d_tokens, d_bias)
+    }
+
+    fn of_queries(&self, grad: &CubeTensor, saved: &CubeTensor) -> CubeTensor {
+        let [n, t, d, r, h] = self.dims;
+        let block = self.plan.rows;
+        let (table, sums, chunk, cubes) = match &self.pairs {
+            Some(table) => {
+                let chunk = (table.pairs.len() * h.div_ceil(block)).div_ceil(SPREAD);
+                let (table, sums, cubes) = table.by_relation(block, chunk);
+                (self.upload(&table), sums, chunk, cubes)
+            }
+            None => {
+                let blocks = (r * h).div_ceil(block);
+                let chunk = (n * blocks).div_ceil(SPREAD);
+                let chunks = n.div_ceil(chunk);
+                let sum = |row: usize| [row / block * block + row % block, chunks, blocks * block].map(|x| x as u32);
+                (self.nothing(), (0..r * h).flat_map(sum).collect(), chunk, chunks * blocks)
+            }
+        };
+        let parts = self.empty(&[cubes, block, d], DType::F32);
+        let client = &self.tokens.client;
+        // SAFETY: as in `forward`; each cube writes the rows of its part.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            backward::query_gradients::launch_unchecked(
+                client,
+                CubeCountSelection::new(client, cubes as u32).cube_count(),
+                self.plan.cube_dim(),
+                address(&[&self.tokens, grad, &parts]),
+                self.vector,
+                self.tokens.clone().into_buffer_arg(),
+                self.bias.clone().into_buffer_arg(),
+                self.queries.clone().into_buffer_arg(),
+                grad.clone().into_buffer_arg(),
+                saved.clone().into_buffer_arg(),
+                table,
+                parts.clone().into_buffer_arg(),
+                n as u32,
+                t as u32,
+                (r * h) as u32,
+                chunk as u32,
+                cubes as u32,
+                self.plan,
+                self.element,
+            );
+        }
+        let total = self.empty(&[r, h, d], DType::F32);
+        let vectors = r * h * self.plan.width;
+        let units = CubeDim::new(client, vectors);
+        // SAFETY: `sums` names parts that the kernel above has written; units past the last row do nothing.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            backward::sum_parts::launch_unchecked(
+                client,
+                calculate_cube_count_elemwise(client, vectors, units),
+                units,
+                address(&[&parts]),
+                self.vector,
+                parts.into_buffer_arg(),
+                self.upload(&sums),
+                total.clone().into_buffer_arg(),
+                (r * h) as u32,
+                self.plan.width,
+            );
+        }
+        total
+    }
+
+    fn empty(&self, shape: &[usize], dtype: DType) -> CubeTensor {
+        let (client, device) = (self.tokens.client.clone(), self.tokens.device.clone());
+        empty_device_contiguous_dtype(client, device, Shape::from(shape.to_vec()), dtype)
+    }
+
+    fn upload(&self, table: &[u32]) -> BufferArg {
+        let handle = self.tokens.client.create_from_slice(u32::as_bytes(table));
+        // SAFETY: the buffer was made of so many values.
+        #[allow(unsafe_code, reason = "the only way to a buffer of whole numbers")]
+        unsafe {
+            BufferArg::from_raw_parts(handle, table.len())
+        }
+    }
+
+    /// In place of a table that no kernel reads.
+    fn nothing(&self) -> BufferArg {
+        self.bias.clone().into_buffer_arg()
+    }
+}
+
+/// What is wide enough to count the values of each tensor.
+fn address(tensors: &[&CubeTensor]) -> AddressType {
+    tensors.iter().map(|tensor| tensor.required_address_type()).max().unwrap_or_default()
+}

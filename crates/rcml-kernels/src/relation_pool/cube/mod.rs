@@ -1,0 +1,51 @@
+//! GPU backends: one source of kernels for WebGPU's shading language and for CUDA.
+//!
+//! `plan` cuts a launch into cubes, `table` says which rows a list of pairs has; `forward` and `backward` hold the kernels,
+//! `tile` and `rows` what they share, `launch` calls them.
+
+mod backward;
+mod forward;
+mod launch;
+mod plan;
+mod rows;
+mod table;
+mod tile;
+
+use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+
+use self::launch::Launch;
+use super::{PoolBackend, composed};
+use crate::PairList;
+use crate::cpu::{Algorithm, Needs};
+
+impl PoolBackend for CubeBackend {
+    fn pool_forward(
+        tokens: CubeTensor,
+        bias: CubeTensor,
+        queries: CubeTensor,
+        pairs: Option<PairList>,
+        algorithm: Algorithm,
+    ) -> (CubeTensor, CubeTensor) {
+        match Launch::new(&tokens, &bias, &queries, pairs.as_ref(), algorithm) {
+            Some(launch) => launch.forward(),
+            None => composed::forward::<Self>(tokens, bias, queries, pairs.as_ref()),
+        }
+    }
+
+    fn pool_backward(
+        tokens: CubeTensor,
+        bias: CubeTensor,
+        queries: CubeTensor,
+        pairs: Option<PairList>,
+        algorithm: Algorithm,
+        pooled: CubeTensor,
+        stats: CubeTensor,
+        grad: CubeTensor,
+        needs: Needs,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        match Launch::new(&tokens, &bias, &queries, pairs.as_ref(), algorithm) {
+            Some(launch) => launch.backward(pooled, stats, grad, needs),
+            None => composed::backward::<Self>(tokens, bias, queries, pairs.as_ref(), [pooled, stats, grad], needs),
+        }
+    }
+}
