@@ -4,6 +4,8 @@
 mod objectives;
 mod things;
 
+use std::path::Path;
+
 use rcml_data::{Item, ModalityInfo, Relation, Split};
 use rcml_train::{RunConfig, preset_names};
 
