@@ -5,8 +5,7 @@
 //! over. Asked ahead, the offsets of a group are loaded first, each without waiting for the one before, then the blocks, and
 //! when the answers are looked for, all of it is there.
 //!
-//! Plain loads do that as well as prefetch instructions nearly do (docs/performance/graph.md), and are the same on every
-//! processor.
+//! Plain loads do that nearly as well as prefetch instructions, and are the same on every processor.
 
 use std::hint::black_box;
 use std::iter::Fuse;
@@ -24,7 +23,7 @@ const LINE: usize = 16;
 
 impl RelationGraph {
     /// [`targets`](Self::targets) for many questions (relation, source), in their order. Where the graph is larger than the
-    /// processor's caches, this answers two to three times as many in a second as asking one by one.
+    /// processor's caches, this answers more of them in a second than asking one by one (docs/performance/graph.md).
     ///
     /// ```
     /// # use rcml_data::{Edge, Relation, RelationGraph};
