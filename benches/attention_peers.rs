@@ -2,8 +2,8 @@
 //! `relation_attention`.)
 //!
 //! `cargo xtask bench attention` runs it. `--peer PYTHON` adds PyTorch, `--compiled` also through torch.compile;
-//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|quick`; `--markdown`, `--json` and
-//! `--png` name files to write.
+//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|quick`, `--part all|pool|module`;
+//! `--markdown`, `--json` and `--png` name files to write.
 
 #![allow(missing_docs, unreachable_pub, reason = "a program")]
 
@@ -38,6 +38,12 @@ fn main() -> Result<(), String> {
         "headline" => (&shape::HEADLINE, &shape::HEADLINE_MODULE),
         "quick" => (&shape::QUICK, &shape::QUICK[..1]),
         other => return Err(format!("--shapes: expected full, headline or quick, found {other:?}")),
+    };
+    let (pool, module): (&[_], &[_]) = match arguments.value("--part").unwrap_or("all") {
+        "all" => (pool, module),
+        "pool" => (pool, &[]),
+        "module" => (&[], module),
+        other => return Err(format!("--part: expected all, pool or module, found {other:?}")),
     };
     let peer = arguments.path("--peer");
     let outcome = measure::measure(&measure::Plan {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::backend::{BackendArgs, KeptLock, feature_args};
@@ -163,6 +164,9 @@ struct AttentionArgs {
     /// Which shapes: all, those that targets are set for, or a few small ones
     #[arg(long, value_enum, default_value_t = Shapes::Full)]
     shapes: Shapes,
+    /// Pooling alone, the whole module (projections included), or both
+    #[arg(long, value_enum, default_value_t = Part::All)]
+    part: Part,
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = OUT)]
     out: PathBuf,
@@ -176,6 +180,13 @@ pub(crate) enum Shapes {
     Full,
     Headline,
     Quick,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Part {
+    All,
+    Pool,
+    Module,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -264,7 +275,8 @@ fn graph(args: &GraphArgs) -> Result<()> {
 /// The bench of relation attention on a device, everything else as by default.
 pub(crate) fn attention_on(backend: &BackendArgs, peer: Option<PeerName>, shapes: Shapes) -> Result<()> {
     let backend = backend.clone();
-    attention(&AttentionArgs { peer, eager: false, backend, rounds: ROUNDS, shared: false, shapes, out: OUT.into() })
+    let (rounds, part, out) = (ROUNDS, Part::All, OUT.into());
+    attention(&AttentionArgs { peer, eager: false, backend, rounds, shared: false, shapes, part, out })
 }
 
 fn attention(args: &AttentionArgs) -> Result<()> {
@@ -274,13 +286,9 @@ fn attention(args: &AttentionArgs) -> Result<()> {
     let _kept = KeptLock::for_build(&features)?;
     let mut bench = cargo(["bench", "--workspace", "--bench", "attention_peers"]);
     bench.args(feature_args(&features)).args(["--", "--device", &args.backend.device]);
-    let shapes = args.shapes.to_possible_value();
-    bench.args([
-        "--rounds",
-        &args.rounds.to_string(),
-        "--shapes",
-        shapes.as_ref().map_or("full", |value| value.get_name()),
-    ]);
+    let named = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_string()).unwrap_or_default();
+    bench.args(["--rounds", &args.rounds.to_string()]);
+    bench.args(["--shapes", &named(args.shapes.to_possible_value()), "--part", &named(args.part.to_possible_value())]);
     bench.arg("--json").arg(out.join("attention.json"));
     bench.arg("--png").arg(out.join("attention.png")).arg("--markdown").arg(out.join("attention.md"));
     if args.shared {

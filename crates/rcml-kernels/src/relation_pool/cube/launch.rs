@@ -5,10 +5,11 @@ use burn::tensor::{DType, Shape};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::ops::numeric::empty_device_contiguous_dtype;
 use burn_cubecl::tensor::CubeTensor;
+use cubecl::calculate_cube_count_elemwise;
 use cubecl::features::TypeUsage;
 use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
-use cubecl::{CubeCountSelection, calculate_cube_count_elemwise};
+use cubecl::server::CubeCountSelection;
 
 use super::plan::{Hardware, Plan};
 use super::table::Table;
@@ -43,6 +44,21 @@ impl<'a> Launch<'a> {
         pairs: Option<&'a PairList>,
         algorithm: Algorithm,
     ) -> Option<Self> {
+        let mut hardware = Hardware::of(&tokens.client);
+        if algorithm == Algorithm::Streamed {
+            hardware.plane = None;
+        }
+        if algorithm == Algorithm::Composed { None } else { Self::on(hardware, tokens, bias, queries, pairs) }
+    }
+
+    /// [`Self::new`] as on a device that has `hardware`.
+    fn on(
+        hardware: Hardware,
+        tokens: &CubeTensor,
+        bias: &CubeTensor,
+        queries: &CubeTensor,
+        pairs: Option<&'a PairList>,
+    ) -> Option<Self> {
         let ([n, t, d], [r, h, _]) = (tokens.shape().dims(), queries.shape().dims());
         let element = match tokens.dtype() {
             DType::F32 => FloatKind::F32,
@@ -61,14 +77,10 @@ impl<'a> Launch<'a> {
         // Rows are counted in u32.
         let countable = u32::try_from(results.max(r * h).max(n * t).saturating_mul(4)).is_ok();
         let whole = n * t * d > 0 && rows > 0;
-        if algorithm == Algorithm::Composed || !(usable && singles && countable && whole) {
+        if !(usable && singles && countable && whole) {
             return None;
         }
         let vector = [4, 2, 1].into_iter().find(|vector| d.is_multiple_of(*vector))?;
-        let mut hardware = Hardware::of(&tokens.client);
-        if algorithm == Algorithm::Streamed {
-            hardware.plane = None;
-        }
         let plan = Plan::new(hardware, [t, d, rows], vector, [pairs.is_some(), biased])?;
         let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
         Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan })
@@ -280,4 +292,64 @@ impl<'a> Launch<'a> {
 /// What is wide enough to count the values of each tensor.
 fn address(tensors: &[&CubeTensor]) -> AddressType {
     tensors.iter().map(|tensor| tensor.required_address_type()).max().unwrap_or_default()
+}
+
+#[cfg(all(test, feature = "wgpu"))]
+mod tests {
+    use burn::tensor::{Device, Distribution, Tensor};
+    use burn_cubecl::CubeBackend;
+
+    use super::*;
+    use crate::relation_pool::PoolBackend;
+
+    fn random<const D: usize>(shape: [usize; D], device: &Device) -> CubeTensor {
+        let tensor = Tensor::<D>::random(shape, Distribution::Normal(0.0, 0.5), device);
+        tensor.try_into_primitive::<CubeBackend>().unwrap()
+    }
+
+    fn values<const D: usize>(tensor: CubeTensor) -> Vec<f32> {
+        Tensor::<D>::from_primitive::<CubeBackend>(tensor).try_into_vec_as().unwrap()
+    }
+
+    /// Planes add up to what single units do, also on lavapipe, whose planes cubecl leaves alone as it does those of every
+    /// adapter in software.
+    #[test]
+    fn planes_add_up_as_single_units_do() {
+        for (name, device) in crate::device::test_devices().into_iter().filter(|(name, _)| name == "wgpu") {
+            for [n, t, d, r, h] in [[3, 50, 128, 11, 1], [2, 19, 70, 2, 2], [2, 300, 33, 1, 1]] {
+                let (tokens, bias) = (random([n, t, d], &device), random([n, t], &device));
+                let (queries, grad) = (random([r, h, d], &device), random([n, r, h, d], &device));
+                let hardware = &tokens.client.properties().hardware;
+                let lavapipe = tokens.client.properties().identity.name.contains("llvmpipe");
+                let mut planes = Hardware::of(&tokens.client);
+                if planes.plane.is_none() && lavapipe {
+                    planes.plane = Some(hardware.plane_size_max as usize);
+                }
+                let run = |hardware| {
+                    let launch = || Launch::on(hardware, &tokens, &bias, &queries, None).unwrap();
+                    let (pooled, stats) = launch().forward();
+                    let needs = Needs { tokens: true, bias: true, queries: true };
+                    let (x, b, u) = launch().backward(pooled.clone(), stats, grad.clone(), needs);
+                    [values::<4>(pooled), values::<3>(x), values::<2>(b), values::<3>(u)]
+                };
+                let (teams, units) = (run(planes), run(Hardware { plane: None, ..planes }));
+                for (which, (a, b)) in teams.iter().zip(&units).enumerate() {
+                    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                    assert!(worst < 1e-4, "{name} {:?} {which}: {worst}", planes.plane);
+                }
+            }
+        }
+    }
+
+    /// A row of tokens that no cube has room for takes Burn's own operations.
+    #[test]
+    fn wide_rows_are_composed() {
+        for (_, device) in crate::device::test_devices().into_iter().filter(|(name, _)| name == "wgpu") {
+            let (tokens, queries) = (random([1, 2, 1 << 15], &device), random([1, 1, 1 << 15], &device));
+            let bias = random([1, 1], &device);
+            assert!(Launch::new(&tokens, &bias, &queries, None, Algorithm::Auto).is_none());
+            let (pooled, _) = CubeBackend::pool_forward(tokens, bias, queries, None, Algorithm::Auto);
+            assert!(values::<4>(pooled).iter().all(|value| value.is_finite()));
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Which query rows belong together, and where their results lie.
 
+#![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
+
 use cubecl::prelude::*;
 
 use super::plan::Plan;

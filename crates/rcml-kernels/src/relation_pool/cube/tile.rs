@@ -1,5 +1,7 @@
 //! What all kernels do with a tile of tokens.
 
+#![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
+
 use cubecl::prelude::*;
 
 use super::plan::Plan;
