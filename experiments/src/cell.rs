@@ -27,6 +27,9 @@ pub(crate) struct Cell {
 /// What methods of an ablation are asked; the presets are asked everything.
 const ABLATION_TASKS: [&str; 2] = ["retrieval", "crossmodal"];
 
+/// Bounds of a quick evaluation: methods that read the relation's words behind an item's text encode that text anew for each.
+pub(crate) const QUICK: [&str; 4] = ["--max-queries", "50", "--max-relations", "20"];
+
 impl Cell {
     pub(crate) fn name(&self) -> String {
         format!("{}: {}, seed {}", self.source.name, self.method.name, self.seed)
@@ -42,6 +45,7 @@ impl Cell {
             "dataset": self.source.name, "data": self.source.folder, "method": self.method.name,
             "preset": self.method.preset, "seed": self.seed, "settings": self.method.settings,
             "common": options.common(), "encoders": options.encoders, "rates": options.rates,
+            "evaluation": QUICK.iter().filter(|_| options.quick).collect::<Vec<_>>(),
         })
     }
 
@@ -111,7 +115,7 @@ impl Cell {
             }
         }
         let Some((_, rate)) = best else { return Err(Failure::Input("--rates: expected at least one".into())) };
-        self.evaluate(program, &self.folder.join(format!("run-{rate}")))?;
+        self.evaluate(program, options, &self.folder.join(format!("run-{rate}")))?;
         Ok(rate)
     }
 
@@ -152,10 +156,13 @@ impl Cell {
     }
 
     /// The one reading of the test split.
-    fn evaluate(&self, program: &Program, run: &Path) -> Result<()> {
+    fn evaluate(&self, program: &Program, options: &Options, run: &Path) -> Result<()> {
         let mut eval = program.call(["eval"]);
         eval.arg(run).arg("--data").arg(&self.source.folder).arg("--json").arg(self.results());
         eval.arg("--queries").arg(self.folder.join("queries.jsonl"));
+        if options.quick {
+            eval.args(QUICK);
+        }
         if self.method.table != MAIN {
             ABLATION_TASKS.iter().for_each(|task| {
                 eval.args(["--task", task]);

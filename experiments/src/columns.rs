@@ -20,6 +20,8 @@ pub(crate) fn headline() -> Vec<Column> {
         ("unseen relations: MRR full", ["retrieval", "full", "unseen", "AVG", "mrr"]),
         ("relation type Top-1", ["type", "full", "seen", "AVG", "top-1"]),
         ("relation type Top-3", ["type", "full", "seen", "AVG", "top-3"]),
+        ("relation type Top-1 of 20", ["type", "20-way", "seen", "AVG", "top-1"]),
+        ("relation type Top-3 of 20", ["type", "20-way", "seen", "AVG", "top-3"]),
         ("validity AUROC, score", ["validity", "similarity", "seen", "AVG", "auroc"]),
         ("validity AUROC, MLP", ["validity", "mlp", "seen", "AVG", "auroc"]),
     ]

@@ -61,7 +61,7 @@ pub(crate) const METHODS: &[Method] = &[
     paper("paper, temperature 0.05", &["objective.temperature.initial=0.05"]),
     paper("paper, wrong-relation negatives", &["objective.relation_specific_negatives=true"]),
     paper("paper, query side alone", &["model.side=query"]),
-    paper("paper, summary bias 10", &["model.conditioner.attention.summary_bias=10.0"]),
+    paper("paper, summary bias 10", &["model.conditioner.attention.summary_bias={scale=10.0}"]),
     paper("paper, hard summary bias", &["model.conditioner.attention.summary_bias=hard"]),
     beta("paper, beta 0", &["model.conditioner.attention.beta=0.0"]),
     beta("paper, beta 0.3", &["model.conditioner.attention.beta=0.3"]),

@@ -49,6 +49,10 @@ pub(crate) fn write(
         looked_at(&mut article, options, cells, results)?;
     }
     article.heading("Cells");
+    article.paragraph(
+        "The learning rate that was chosen (times the configured one), the best validation MRR, seconds of all its trainings, seconds \
+         of the call that finished it (its evaluation, and what was left to train), and the hash of its resolved configuration.",
+    );
     article.table(&cell_table(options, cells))?;
     article.finish()
 }
@@ -140,6 +144,9 @@ fn retrieval(article: &mut Article, results: &Results) -> Result<()> {
         Bars { title: format!("{name}: methods"), x: "MRR over the full corpus, seen relations".into(), bars }
     };
     article.figures(&[bars(&rcml_eval::Column::retrieval("", "full", "seen", "AVG", "mrr"))])?;
+    if differences.is_empty() {
+        return Ok(());
+    }
     match findings::lost(name, &methods, &differences) {
         Some(table) => {
             article.paragraph(
@@ -314,7 +321,7 @@ fn cell_table(options: &Options, cells: &[Cell]) -> ResultTable {
         ]
     };
     ResultTable {
-        title: "Every cell: chosen learning rate (times the configured), best validation MRR, time, hash of the configuration".into(),
+        title: "Every cell".into(),
         header: header.map(String::from).into(),
         rows: records(options, cells).into_iter().map(row).collect(),
         larger_is_better: vec![],

@@ -69,9 +69,15 @@ impl Results {
         self.table("plain abilities, before (`frozen`) and after", &columns::kept())
     }
 
-    /// `rcml` against every other method, query by query.
+    /// `rcml` against every other method, query by query; nothing before it is trained.
     pub(crate) fn differences(&self) -> Vec<Comparison> {
-        compare(&self.methods(), &columns::compared(), RESAMPLES, 0)
+        let mut methods = self.methods();
+        // The first is what all others are compared with.
+        methods.sort_by_key(|report| report.method != "rcml");
+        if methods.first().is_none_or(|first| first.method != "rcml") {
+            return Vec::new();
+        }
+        compare(&methods, &columns::compared(), RESAMPLES, 0)
     }
 
     /// The tables of ablations, each with the preset that they change in front.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use rcml_eval::EvalReport;
 use serde_json::{Value, json};
 
-use crate::cell::Cell;
+use crate::cell::{Cell, QUICK};
 use crate::failure::{Failure, Result};
 use crate::grid::Options;
 use crate::program::Program;
@@ -52,6 +52,9 @@ impl Transfer {
         fs::create_dir_all(&self.folder).map_err(|error| Failure::file(&self.folder, error))?;
         let start = Instant::now();
         let mut eval = program.call(["eval", "--task", "retrieval"]);
+        if options.quick {
+            eval.args(QUICK);
+        }
         eval.arg(run).arg("--data").arg(&self.to.folder).arg("--json").arg(self.results());
         program.run(&mut eval, Some(&self.folder.join("eval.log")))?;
         let record = json!({ "of": identity, "seconds": start.elapsed().as_secs_f64() });

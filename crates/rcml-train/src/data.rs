@@ -222,7 +222,8 @@ impl RunData {
             format!("{} {words}", self.reader.text(batch.items[*row as usize]).unwrap_or(""))
         };
         let texts: Vec<String> = related.rows().iter().enumerate().map(text).collect();
-        Ok(self.texts.read(&texts)?)
+        // Hardly any of them comes again.
+        Ok(self.texts.read_once(&texts)?)
     }
 
     /// Random numbers of a step, for one purpose.

@@ -163,7 +163,7 @@ mod tests {
     fn every_candidate_is_conditioned_on_the_anchors_relation() {
         for (name, device) in rcml_kernels::device::test_devices() {
             let settings = ["model.width=8".to_string(), "model.conditioner.rank=2".to_string()];
-            let mut config = RunConfig::resolve(Some("gate"), None, &settings, None).unwrap().model;
+            let mut config = RunConfig::resolve(Some("rcml-paper"), None, &settings, None).unwrap().model;
             config.modalities = vec![ModalityShape { name: "shape".into(), input: 3 }];
             config.vocabulary = 16;
             device.seed(3);

@@ -64,6 +64,9 @@ pub(crate) struct EvalArguments {
     /// Queries for each relation at most
     #[arg(long, value_name = "N", default_value_t = EvalOptions::default().max_queries)]
     max_queries: usize,
+    /// Relations that relation type prediction ranks at most, drawn where there are more; 0 = all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    max_relations: usize,
     /// Where to compute: auto, cpu, and what else this build knows
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
@@ -250,7 +253,8 @@ impl EvalArguments {
     }
 
     fn evaluate(&self, set: &EvalSet<'_>, scorer: &mut dyn Scorer, seed: u64) -> Result<EvalReport> {
-        let options = EvalOptions { max_queries: self.max_queries, ..EvalOptions::default() };
+        let (max_queries, max_relations) = (self.max_queries, self.max_relations);
+        let options = EvalOptions { max_queries, max_relations, ..EvalOptions::default() };
         let name = scorer.name().to_string();
         let mut shown: Option<(Task, Progress)> = None;
         let mut watch = |task: Task, done: usize, all: usize| {

@@ -17,7 +17,7 @@ pub(super) fn tables(reports: &[EvalReport], set: &EvalSet<'_>) -> Vec<ResultTab
             composed(reports),
         ),
         of("The same item across modalities, full corpus", crossmodal(reports)),
-        of("Which relation holds between two items, view AVG", relation_type()),
+        of("Which relation holds between two items, view AVG", relation_type(reports)),
         of("Does the relation hold between two items, view AVG", validity()),
         of("Labels of items under no relation", classification(reports)),
         of("The shape of the embedding, and how much a relation leaves of it", geometry(reports)),
@@ -107,10 +107,12 @@ fn crossmodal(reports: &[EvalReport]) -> Vec<Column> {
     found.into_iter().flat_map(of).collect()
 }
 
-fn relation_type() -> Vec<Column> {
-    let of = |relations: &'static str| {
+fn relation_type(reports: &[EvalReport]) -> Vec<Column> {
+    let row = reports.iter().flat_map(|report| &report.results).find(|row| row.task == "type");
+    let protocol = row.map_or("full", |row| row.protocol.as_str());
+    let of = |relations: &str| {
         ["top-1", "top-3", "mrr"]
-            .map(|metric| column(&format!("{relations}: {metric}"), "type", "full", relations, "AVG", metric))
+            .map(|metric| column(&format!("{relations}: {metric}"), "type", protocol, relations, "AVG", metric))
     };
     ["seen", "unseen"].into_iter().flat_map(of).collect()
 }

@@ -120,7 +120,7 @@ mod tests {
             tasks.insert(row["task"].as_str().unwrap().to_string());
         }
         // Chance has no vectors, and the items no labels: neither geometry nor classification.
-        assert_eq!(tasks.into_iter().collect::<Vec<_>>(), ["crossmodal", "retrieval", "type", "validity"]);
+        assert_eq!(tasks.into_iter().collect::<Vec<_>>(), ["composed", "crossmodal", "retrieval", "type", "validity"]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("eval.json");
         report.write(&path).unwrap();

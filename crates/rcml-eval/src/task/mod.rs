@@ -31,6 +31,9 @@ pub struct EvalOptions {
     pub negatives: usize,
     /// Pairs of relation type prediction, and claims of relation validity prediction, in total.
     pub max_pairs: usize,
+    /// Relations that relation type prediction ranks; where there are more, this many are drawn with `seed` out of those that have
+    /// pairs in the split, and only their pairs are asked about. 0 = all.
+    pub max_relations: usize,
     /// Query items of retrieval across modalities, and items on either side of classification.
     pub max_items: usize,
     /// Seed of the draws. It is apart from a run's seed, so that all methods and all runs meet the same candidates.
@@ -39,7 +42,7 @@ pub struct EvalOptions {
 
 impl Default for EvalOptions {
     fn default() -> Self {
-        Self { max_queries: 200, negatives: 20, max_pairs: 2_000, max_items: 5_000, seed: 0 }
+        Self { max_queries: 200, negatives: 20, max_pairs: 2_000, max_relations: 0, max_items: 5_000, seed: 0 }
     }
 }
 

@@ -21,7 +21,7 @@ struct Asked {
     standing: Vec<Option<(f32, Rank)>>,
 }
 
-/// All relations of the dataset are ranked by the score of the pair under each; other relations that also hold between
+/// All relations of the dataset (or as many as the options allow) are ranked by the score of the pair under each; other relations that also hold between
 /// the two are taken out. Scores under different relations meet here, which is what the task is about.
 pub(super) fn run(
     set: &EvalSet<'_>,
@@ -29,11 +29,11 @@ pub(super) fn run(
     options: &EvalOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<TaskResult> {
-    let mut asked = questions(set, options);
+    let (ranked, protocol) = ranked(set, options);
+    let mut asked = questions(set, &ranked, options);
     let touched: BTreeSet<u32> = asked.iter().flat_map(|a| [a.pair.0, a.pair.1]).collect();
     scorer.prepare(&touched.into_iter().collect::<Vec<_>>())?;
     let views = scorer.views();
-    let relations = set.dataset().relations.len() as u32;
 
     // First the true relation's score of every pair, then one pass over all relations that only counts: memory does not
     // grow with pairs x relations.
@@ -48,7 +48,7 @@ pub(super) fn run(
         }
     }
     asked.sort_by_key(|a| (a.pair, a.relation));
-    for relation in 0..relations {
+    for (done, &relation) in ranked.iter().enumerate() {
         let holds_not = |a: &Asked| !set.whole().contains(relation, a.pair.0, a.pair.1);
         let open: Vec<usize> = (0..asked.len()).filter(|i| holds_not(&asked[*i])).collect();
         let pairs: Vec<(u32, u32)> = open.iter().map(|i| asked[*i].pair).collect();
@@ -63,7 +63,7 @@ pub(super) fn run(
             }
         }
         open.into_iter().for_each(|i| asked[i].others += 1);
-        progress(relation as usize + 1, relations as usize);
+        progress(done + 1, ranked.len());
     }
 
     let mut tallies: BTreeMap<(u32, usize), Tally> = BTreeMap::new();
@@ -83,14 +83,24 @@ pub(super) fn run(
             );
         }
     }
-    let measures = Measures { task: "type", protocol: "full".into(), metrics: &METRICS, macros: &MACROS };
+    let measures = Measures { task: "type", protocol, metrics: &METRICS, macros: &MACROS };
     Ok(measures.result(set, &views, tallies))
+}
+
+/// The relations that are ranked, ascending, and the protocol's name: `full`, or `20-way` where 20 are drawn.
+fn ranked(set: &EvalSet<'_>, options: &EvalOptions) -> (Vec<u32>, String) {
+    let all = set.dataset().relations.len();
+    if options.max_relations == 0 || all <= options.max_relations {
+        return ((0..all as u32).collect(), "full".into());
+    }
+    let rng = trial::stream(options.seed, Purpose::TypeRelations, [0; 3]);
+    (trial::draw(&set.relations(), options.max_relations, rng), format!("{}-way", options.max_relations))
 }
 
 /// Pairs of the split with their relation, sorted by relation and query; no more than the options allow, relations
 /// sharing the places evenly.
-fn questions(set: &EvalSet<'_>, options: &EvalOptions) -> Vec<Asked> {
-    let relations = set.relations();
+fn questions(set: &EvalSet<'_>, ranked: &[u32], options: &EvalOptions) -> Vec<Asked> {
+    let relations: Vec<u32> = set.relations().into_iter().filter(|r| ranked.binary_search(r).is_ok()).collect();
     let each = (options.max_pairs / relations.len().max(1)).clamp(1, options.max_queries.max(1));
     let drawn = relations.into_iter().flat_map(|relation| {
         let rng = trial::stream(options.seed, Purpose::TypePairs, [relation, 0, 0]);
@@ -136,5 +146,19 @@ mod tests {
             |relations: &str| rows.iter().find(|r| r.relations == relations && r.metric == "top-1").unwrap().value;
         assert!((top1("same-colour") - 1.0).abs() < 1e-9);
         assert!(top1("same-shape") < 0.6);
+    }
+
+    #[test]
+    fn few_relations_are_ranked_where_there_are_many() {
+        let (dataset, splits) = fixture::colours(60, 40);
+        let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
+        let options = EvalOptions { max_relations: 1, ..EvalOptions::default() };
+        let mut scorer = OracleScorer::new("oracle", vec![View::avg()], fixture::truth);
+        let rows = Task::Type.run(&set, &mut scorer, &options, &mut |_, _| {}).unwrap().rows;
+        assert!(rows.iter().all(|row| row.protocol == "1-way" && (row.chance - 1.0).abs() < 1e-9), "{rows:?}");
+        // As many as there are is all of them.
+        let options = EvalOptions { max_relations: 2, ..options };
+        let rows = Task::Type.run(&set, &mut scorer, &options, &mut |_, _| {}).unwrap().rows;
+        assert!(rows.iter().all(|row| row.protocol == "full"), "{rows:?}");
     }
 }

@@ -30,6 +30,7 @@ pub(super) enum Purpose {
     Claims = 6,
     Labels = 7,
     Composed = 8,
+    TypeRelations = 9,
 }
 
 /// The stream for a purpose and up to three indices.
