@@ -150,6 +150,7 @@ mod tests {
             items: ItemBatch { items: ITEMS, text: None, image: None, features: Default::default() },
             conditions: Some((nothing(), vec![Role::Source, Role::Target, Role::Source, Role::Target])),
             slots: vec![(0, 1), (2, 3)],
+            generated: None,
             related: PairTargets::new(ITEMS, &[vec![anchor(0, &[1])], vec![anchor(2, &[3])]]),
             spoken: None,
             generic: nothing(),
@@ -164,7 +165,7 @@ mod tests {
         for (name, device) in rcml_kernels::device::test_devices() {
             let settings = ["model.width=8".to_string(), "model.conditioner.rank=2".to_string()];
             let mut config = RunConfig::resolve(Some("rcml-paper"), None, &settings, None).unwrap().model;
-            config.modalities = vec![ModalityShape { name: "shape".into(), input: 3 }];
+            config.modalities = vec![ModalityShape { name: "shape".into(), input: 3, tokens: 1 }];
             config.vocabulary = 16;
             device.seed(3);
             let model = config.init(&Default::default(), &[], &device);
