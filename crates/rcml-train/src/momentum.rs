@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_data::Role;
+use rcml_kernels::Tokens;
 use rcml_losses::methods::{Queue, follow};
-use rcml_model::{ModelConfig, Rcml};
+use rcml_model::{ConditionedSide, ModelConfig, Rcml};
 
 use crate::data::StepInput;
 
@@ -19,7 +20,7 @@ pub(crate) struct Momentum {
     capacity: usize,
 }
 
-/// What it makes of a batch under the generic relation: modality and `[B, D]`.
+/// What it makes of a batch: modality and `[B, D]`.
 pub(crate) type Seen = Vec<(String, Tensor<2>)>;
 
 /// What a checkpoint keeps of it. Rows of a queue that is not full yet are zero, and come first.
@@ -36,12 +37,16 @@ impl Momentum {
         Self { model: model.valid(), queues, decay, capacity }
     }
 
-    /// Embeds a batch.
+    /// Embeds a batch as candidates: under the generic relation, or without one where candidates are not conditioned.
     pub(crate) fn embed(&self, config: &ModelConfig, input: &StepInput, device: &Device) -> Seen {
         let device = device.clone().without_autodiff();
         let Some(relation) = self.model.relations(&input.generic, &[Role::Either], &device) else { return vec![] };
         let encoded = self.model.encode_training(config, &input.items, &device);
-        let embed = |tokens| self.model.conditioner().forward_generic(tokens, relation.clone()).squeeze_dim::<2>(1);
+        let conditioner = self.model.conditioner();
+        let embed = |tokens: &Tokens| match config.side {
+            ConditionedSide::Both => conditioner.forward_generic(tokens, relation.clone()).squeeze_dim::<2>(1),
+            ConditionedSide::Query => conditioner.unconditioned(tokens),
+        };
         encoded.iter().map(|modality| (modality.name.clone(), embed(&modality.tokens))).collect()
     }
 
