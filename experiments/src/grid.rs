@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::cell::Cell;
-use crate::method::{MAIN, METHODS, slug};
+use crate::method::{MAIN, METHODS, Method, slug};
 use crate::source::Source;
 use crate::transfer::Transfer;
 
@@ -34,7 +34,7 @@ const QUICK: [&str; 5] = [
 const PLANTED: &str = "synthetic";
 
 /// Methods whose models are taken to other data.
-const TRAVELLERS: [&str; 3] = ["rcml", "clip-relations-text", "clip"];
+const TRAVELLERS: [&str; 3] = ["rcml", "clip-relations", "clip"];
 
 impl Options {
     /// Settings of every run of the grid.
@@ -52,8 +52,9 @@ impl Options {
                 for source in sources {
                     let all = !self.quick || source.name == PLANTED || sources.len() == 1;
                     let wanted = METHODS.iter().filter(|method| (method.table == MAIN) == main && (main || all));
-                    let frozen = self.encoders.is_some();
-                    for method in wanted.filter(|method| !(frozen && method.freezes())) {
+                    let pretrained = self.encoders.is_some();
+                    let left_out = |method: &&Method| pretrained && (method.freezes() || method.rereads());
+                    for method in wanted.filter(|method| !left_out(method)) {
                         let folder = format!("{}-s{seed}", slug(method.name));
                         cells.push(Cell {
                             source: source.clone(),
@@ -108,7 +109,8 @@ mod tests {
 
         let quick = options(true).cells(&sources);
         assert!(quick.iter().all(|cell| cell.method.table == MAIN || cell.source.name == "synthetic"));
-        assert!(!quick.iter().any(|cell| cell.method.freezes()), "frozen encoders are frozen already");
+        let left_out = |cell: &Cell| cell.method.freezes() || cell.method.rereads();
+        assert!(!quick.iter().any(left_out) && cells.iter().any(left_out), "of pretrained encoders alone");
         assert_eq!(options(true).common().last().unwrap(), "sampler.items=16");
     }
 }

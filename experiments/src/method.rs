@@ -99,6 +99,12 @@ impl Method {
         self.settings == FROZEN
     }
 
+    /// Whether training reads the text of every pair of item and relation anew: with a pretrained encoder, which no cache can spare
+    /// that, it takes longer than all other methods together.
+    pub(crate) fn rereads(&self) -> bool {
+        self.preset == "clip-relations-text"
+    }
+
     /// The preset that an ablation changes.
     pub(crate) fn base(&self) -> &'static Self {
         METHODS.iter().find(|method| method.name == self.preset).unwrap_or(&METHODS[0])

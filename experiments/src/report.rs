@@ -108,11 +108,18 @@ fn method(article: &mut Article, options: &Options) {
     );
     article.paragraph(&format!(
         "All methods have the same encoders, batches and number of steps, and the same search for a learning rate: each preset is \
-         trained with {} times its configured rate, and the validation split chooses, once a dataset, with the first seed. What \
+         trained at {} times its configured rate, and the validation split chooses, once a dataset, with the first seed. What \
          changes one thing of a preset is trained with the rate that was chosen for it. The test split is read once a cell, after \
          that choice.",
-        options.rates.join(", ")
+        options.rates.join(" and ")
     ));
+    if options.encoders.is_some() {
+        article.paragraph(
+            "The encoders are pretrained and frozen, and every item's states are computed once for all methods. Left out for that: the \
+             ablation of frozen encoders, which all are, and clip-relations-text, which reads the text of every pair of item and \
+             relation through the encoder in every step. A grid with --encoders scratch has both.",
+        );
+    }
     if options.quick {
         article.paragraph(
             "This is a quick grid: a hundred steps of small heads on frozen encoders and one seed. Differences between methods have \
@@ -191,8 +198,7 @@ fn elsewhere(article: &mut Article, options: &Options, results: &[Results], tran
         for transfer in done.iter().filter(|transfer| transfer.to == results.source) {
             reports.push(transfer.report()?);
         }
-        let beside =
-            ["rcml", "clip-relations-text", "clip", "frozen", "frozen+text", "tf-idf", "relation-text", "chance"];
+        let beside = ["rcml", "clip-relations", "clip", "frozen", "frozen+text", "tf-idf", "relation-text", "chance"];
         reports.extend(results.methods().into_iter().filter(|report| beside.contains(&report.method.as_str())));
         let title = format!("{}: models of other data", results.source.name);
         if let Some(table) = with_numbers(ResultTable::new(title, &reports, &columns::elsewhere())) {
