@@ -17,6 +17,7 @@ use crate::program::feature_args;
   cargo xtask bench graph --full
   cargo xtask bench images --peer torchvision
   cargo xtask bench objectives --peer torch
+  cargo xtask bench training --peer torch
 
 Under criterion, without a peer:  cargo bench --workspace --bench relation_attention")]
 pub(crate) struct BenchArgs {
@@ -44,6 +45,31 @@ Writes attention.md, attention.json and attention.png (a roofline) into --out.")
     /// InfoNCE of B anchors against B candidates: time and peak memory of the streaming kernel and of dense forms
     #[command(after_help = "Example: cargo xtask bench objectives --peer torch --rows 1024,4096")]
     Objectives(ObjectivesArgs),
+    /// A step of training, and an inference forward pass, of two towers: small, and of the sizes of CLIP ViT-B/32
+    #[command(after_help = "Example: cargo xtask bench training --peer torch --sizes small")]
+    Training(TrainingArgs),
+}
+
+#[derive(Args)]
+struct TrainingArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PeerName>,
+    /// Leave torch.compile out: it takes a minute a size, and a C++ compiler
+    #[arg(long, requires = "peer")]
+    eager: bool,
+    /// Which models: small, vit-b-32, or both with a comma
+    #[arg(long, value_name = "SIZE,SIZE")]
+    sizes: Option<String>,
+    /// Steps in each of the processes of each side, of which the median is shown
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Processes of each side, in turn
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    turns: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -139,7 +165,24 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         Subject::Graph(args) => graph(args),
         Subject::Images(args) => images(args),
         Subject::Objectives(args) => objectives(args),
+        Subject::Training(args) => training(args),
     }
+}
+
+fn training(args: &TrainingArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = reported("training", &out);
+    bench.args(["--rounds", &args.rounds.to_string(), "--turns", &args.turns.to_string()]);
+    if let Some(sizes) = &args.sizes {
+        bench.args(["--sizes", sizes]);
+    }
+    if let Some(PeerName::Torch) = args.peer {
+        bench.arg("--peer").arg(peer::torch()?);
+        bench.args((!args.eager).then_some("--compiled"));
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
 }
 
 fn objectives(args: &ObjectivesArgs) -> Result<()> {

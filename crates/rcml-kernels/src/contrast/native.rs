@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use super::plan::{ContrastPlan, EMPTY, LEAST};
 use crate::lanes::{exp, max, sum};
-use crate::simd::dispatch;
+use crate::simd::vectorized;
 
 /// Anchors `[U, A, D]`, candidates `[U, M, D]` and 1 / temperature.
 pub(super) struct Problem<'a> {
@@ -95,7 +95,7 @@ impl Problem<'_> {
             let y = self.scores(group, first, rows, start, count, &mut scores);
             for (i, scores) in scores.chunks_mut(count).take(rows).enumerate() {
                 let (top, total) = &mut state[i];
-                let (next, factor, added) = dispatch(
+                let (next, factor, added) = vectorized(
                     #[inline(always)]
                     || absorb(scores, *top),
                 );
@@ -156,7 +156,7 @@ impl Problem<'_> {
                         weights.fill(0.0);
                         continue;
                     }
-                    dispatch(
+                    vectorized(
                         #[inline(always)]
                         || weights.iter_mut().for_each(|w| *w = exp(*w - lse) * grad),
                     );
