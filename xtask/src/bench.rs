@@ -20,6 +20,7 @@ use crate::peer;
   cargo xtask bench images --peer torchvision
   cargo xtask bench objectives --peer torch
   cargo xtask bench encoders --peer torch
+  cargo xtask bench training --peer torch
 
 Under criterion, without a peer:  cargo bench --workspace --bench relation_attention")]
 pub(crate) struct BenchArgs {
@@ -53,6 +54,9 @@ Writes attention.md, attention.json and attention.png (a roofline) into --out.")
     /// CLIP ViT-B/32 on pictures, and training of a head on cached tokens
     #[command(after_help = "Example: cargo xtask bench encoders --peer torch")]
     Encoders(EncodersArgs),
+    /// A step of training, and an inference forward pass, of two towers: small, and of the sizes of CLIP ViT-B/32
+    #[command(after_help = "Example: cargo xtask bench training --peer torch --sizes small")]
+    Training(TrainingArgs),
 }
 
 #[derive(Args)]
@@ -93,6 +97,28 @@ struct EvaluationArgs {
 #[derive(Clone, Copy, ValueEnum)]
 enum SearchLibrary {
     Faiss,
+}
+
+#[derive(Args)]
+struct TrainingArgs {
+    /// Also measure this library, in turn with ours
+    #[arg(long)]
+    peer: Option<PeerName>,
+    /// Leave torch.compile out: it takes a minute a size, and a C++ compiler
+    #[arg(long, requires = "peer")]
+    eager: bool,
+    /// Which models: small, vit-b-32, or both with a comma
+    #[arg(long, value_name = "SIZE,SIZE")]
+    sizes: Option<String>,
+    /// Steps in each of the processes of each side, of which the median is shown
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rounds: u32,
+    /// Processes of each side, in turn
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=100))]
+    turns: u32,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "runs/bench")]
+    out: PathBuf,
 }
 
 #[derive(Args)]
@@ -202,6 +228,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
         Subject::Images(args) => images(args),
         Subject::Objectives(args) => objectives(args),
         Subject::Encoders(args) => encoders(args),
+        Subject::Training(args) => training(args),
     }
 }
 
@@ -221,6 +248,22 @@ fn encoders(args: &EncodersArgs) -> Result<()> {
     let out = created(&args.out)?;
     let mut bench = reported("encoders", &out);
     bench.args(["--rounds", &args.rounds.to_string(), "--batch", &args.batch.to_string()]);
+    if let Some(PeerName::Torch) = args.peer {
+        bench.arg("--peer").arg(peer::torch()?);
+        bench.args((!args.eager).then_some("--compiled"));
+    }
+    run_command(&mut bench)?;
+    println!("{}", out.display());
+    Ok(())
+}
+
+fn training(args: &TrainingArgs) -> Result<()> {
+    let out = created(&args.out)?;
+    let mut bench = reported("training", &out);
+    bench.args(["--rounds", &args.rounds.to_string(), "--turns", &args.turns.to_string()]);
+    if let Some(sizes) = &args.sizes {
+        bench.args(["--sizes", sizes]);
+    }
     if let Some(PeerName::Torch) = args.peer {
         bench.arg("--peer").arg(peer::torch()?);
         bench.args((!args.eager).then_some("--compiled"));

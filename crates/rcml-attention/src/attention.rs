@@ -2,7 +2,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Tokens, attention, relation_pool};
+use rcml_kernels::{Heads, Tokens, attention, relation_pool};
 use serde::{Deserialize, Serialize};
 
 use crate::Form;
@@ -216,13 +216,12 @@ impl RelationAttention {
     /// The textbook's way, `[N, T, D]` -> `[N, R, D]`: every token has a key and a value.
     fn projected(&self, states: Tensor<3>, bias: Option<Tensor<2>>, relations: Tensor<2>) -> Tensor<3> {
         let ([n, t, d], [r, _]) = (states.dims(), relations.dims());
-        let (h, width) = (self.heads, d / self.heads);
         let flat = states.reshape([n * t, d]);
-        let split = |x: Tensor<2>| x.reshape([n, t, h, width]).swap_dims(1, 2);
-        let (keys, values) = (split(flat.clone().matmul(self.w_k.val())), split(flat.matmul(self.w_v.val())));
+        let project = |weight: &Param<Tensor<2>>| flat.clone().matmul(weight.val()).reshape([n, t, d]);
         let queries = relations.matmul(self.w_q.val()).mul_scalar(1.0 - self.beta);
-        let queries = queries.reshape([1, r, h, width]).swap_dims(1, 2).repeat_dim(0, n);
-        let attended = attention(queries, keys, values, bias).swap_dims(1, 2).reshape([n * r, d]);
+        let queries = queries.reshape([1, r, d]).repeat_dim(0, n);
+        let heads = Heads { count: self.heads, causal: false };
+        let attended = attention(queries, project(&self.w_k), project(&self.w_v), bias, heads).reshape([n * r, d]);
         attended.matmul(self.w_o.val()).reshape([n, r, d])
     }
 

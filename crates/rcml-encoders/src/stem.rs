@@ -3,10 +3,8 @@
 use burn::module::{Initializer, Module};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{LayerNorm, LayerNormConfig, PaddingConfig2d};
-use burn::tensor::module::conv2d;
-use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{gelu, layer_norm};
+use rcml_kernels::{Window, convolution, gelu, picture_norm};
 use serde::{Deserialize, Serialize};
 
 use crate::transformer::EPSILON;
@@ -66,21 +64,24 @@ impl ConvStem {
         Self { layers: (0..stages).flat_map(stage).collect(), standardised: norm == StemNorm::Filters }
     }
 
-    /// `[N, 3, S, S]` -> `[N, patches, W]`.
+    /// `[N, 3, S, S]` -> `[N, patches, W]`. In between, channels lie beside each other: a window's rows are then copied as they
+    /// lie, and the last layer's places are tokens already.
     pub(crate) fn forward(&self, pixels: Tensor<4>) -> Tensor<3> {
-        let x = self.layers.iter().fold(pixels, |x, layer| gelu(layer.forward(x, self.standardised)));
-        let [n, width, rows, columns] = x.dims();
-        x.reshape([n, width, rows * columns]).swap_dims(1, 2)
+        let pixels = pixels.permute([0, 2, 3, 1]);
+        let x = self.layers.iter().fold(pixels, |x, layer| layer.forward(x, self.standardised));
+        let [n, rows, columns, width] = x.dims();
+        x.reshape([n, rows * columns, width])
     }
 }
 
 impl Layer {
+    /// `[N, rows, columns, input]` -> `[N, rows / stride, columns / stride, output]`.
     fn forward(&self, x: Tensor<4>, standardised: bool) -> Tensor<4> {
-        if !standardised {
-            return self.normalize(self.convolution.forward(x));
+        let window = Window { side: 3, stride: self.convolution.stride[0], padding: 1 };
+        if standardised {
+            return gelu(convolution(x, self.filters(), self.norm.beta.as_ref().map(|shift| shift.val()), window));
         }
-        let options = ConvOptions::new(self.convolution.stride, [1, 1], [1, 1], 1);
-        conv2d(x, self.filters(), self.norm.beta.as_ref().map(|shift| shift.val()), options)
+        self.normalize(convolution(x, self.convolution.weight.val(), None, window))
     }
 
     /// The filters `[output, input, 3, 3]` as they are used where they are standardised.
@@ -94,18 +95,15 @@ impl Layer {
         (centred * (scale / length)).reshape(shape)
     }
 
-    /// Group norm with one group: mean and variance of a whole picture's channels.
+    /// Group norm with one group, and GELU.
     fn normalize(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, channels, rows, columns] = x.dims();
-        let all = channels * rows * columns;
-        // One value per channel, repeated to the row that the fused kernel reads.
-        let spread = |of: Tensor<1>| of.reshape([channels, 1]).repeat_dim(1, rows * columns).reshape([all]);
-        let scale = spread(self.norm.gamma.val());
+        let [n, rows, columns, channels] = x.dims();
         let shift = match &self.norm.beta {
-            Some(beta) => spread(beta.val()),
-            None => Tensor::zeros([all], &x.device()),
+            Some(beta) => beta.val(),
+            None => Tensor::zeros([channels], &x.device()),
         };
-        layer_norm(x.reshape([1, n, all]), scale, shift, EPSILON).reshape([n, channels, rows, columns])
+        let x = x.reshape([n, rows * columns, channels]);
+        picture_norm(x, self.norm.gamma.val(), shift, EPSILON).reshape([n, rows, columns, channels])
     }
 }
 
@@ -114,15 +112,38 @@ mod tests {
     use super::*;
     use burn::tensor::{Distribution, TensorData, Tolerance};
 
-    /// The stem's norm against Burn's group norm of one group.
+    /// The stem's norm against Burn's group norm of one group, on channels first.
     #[test]
     fn norm_is_group_norm() {
         for (_, device) in rcml_kernels::device::test_devices() {
             let stem = ConvStem::new(4, 16, StemNorm::Group, 32, &device);
             let x = Tensor::<4>::random([3, 16, 4, 4], Distribution::Normal(1.0, 2.0), &device);
-            let ours = stem.layers[0].normalize(x.clone()).into_data();
-            let peer = burn::nn::GroupNormConfig::new(1, 16).init(&device).forward(x).into_data();
+            let ours = stem.layers[0].normalize(x.clone().permute([0, 2, 3, 1])).permute([0, 3, 1, 2]).into_data();
+            let peer = gelu(burn::nn::GroupNormConfig::new(1, 16).init(&device).forward(x)).into_data();
             ours.assert_approx_eq::<f32>(&peer, Tolerance::absolute(1e-4));
+        }
+    }
+
+    /// A stem against Burn's convolutions on channels first.
+    #[test]
+    fn stem_is_convolutions() {
+        for (_, device) in rcml_kernels::device::test_devices() {
+            for norm in [StemNorm::Group, StemNorm::Filters] {
+                let stem = ConvStem::new(4, 8, norm, 16, &device);
+                let pixels = Tensor::<4>::random([3, 3, 12, 12], Distribution::Normal(0.0, 1.0), &device);
+                let ours = stem.forward(pixels.clone());
+                let peer = stem.layers.iter().fold(pixels, |x, layer| {
+                    let channels = layer.convolution.weight.dims()[0];
+                    let weight = if stem.standardised { layer.filters() } else { layer.convolution.weight.val() };
+                    let options = burn::tensor::ops::ConvOptions::new(layer.convolution.stride, [1, 1], [1, 1], 1);
+                    let x = burn::tensor::module::conv2d(x, weight, None, options);
+                    let norm = burn::nn::GroupNormConfig::new(1, channels).init(&device);
+                    gelu(if stem.standardised { x } else { norm.forward(x) })
+                });
+                let [n, width, rows, columns] = peer.dims();
+                let peer = peer.reshape([n, width, rows * columns]).swap_dims(1, 2);
+                ours.into_data().assert_approx_eq::<f32>(&peer.into_data(), Tolerance::absolute(1e-4));
+            }
         }
     }
 

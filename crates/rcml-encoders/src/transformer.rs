@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{attention, gelu, layer_norm};
+use rcml_kernels::{Activation, Heads, attention, layer_norm};
 use serde::{Deserialize, Serialize};
 
 /// Added to the variance; the default of Burn and PyTorch.
@@ -75,13 +75,14 @@ impl Transformer {
     }
 }
 
-/// A linear map of every token, as ONE product of `[N T, in]` and `[in, out]`: given three dimensions Burn multiplies item by
-/// item, and sums a weight gradient per item in the backward pass.
+/// A linear map of every token through the fused kernel; the parameters stay Burn's.
 pub(crate) fn linear(map: &Linear, x: Tensor<3>) -> Tensor<3> {
-    let [n, t, width] = x.dims();
-    let y = map.forward(x.reshape([n * t, width]));
-    let out = y.dims()[1];
-    y.reshape([n, t, out])
+    activated(map, x, Activation::Identity)
+}
+
+/// The same, and what follows it.
+pub(crate) fn activated(map: &Linear, x: Tensor<3>, activation: Activation) -> Tensor<3> {
+    rcml_kernels::linear(x, map.weight.val(), map.bias.as_ref().map(|bias| bias.val()), activation)
 }
 
 /// Burn's layer norm through the fused kernel; the parameters stay Burn's.
@@ -129,13 +130,12 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
-        let [n, t, width] = x.dims();
-        let split = |x: Tensor<3>| x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2);
         let y = normalize(&self.attention_norm, x.clone());
-        let (q, k) = (split(linear(&self.query, y.clone())), split(linear(&self.key, y.clone())));
-        let y = attention(q, k, split(linear(&self.value, y)), log_bias.cloned());
-        let x = x + linear(&self.output, y.swap_dims(1, 2).reshape([n, t, width]));
-        let y = linear(&self.up, normalize(&self.mlp_norm, x.clone()));
-        x + linear(&self.down, gelu(y))
+        let (q, k) = (linear(&self.query, y.clone()), linear(&self.key, y.clone()));
+        let heads = Heads { count: self.heads, causal: false };
+        let y = attention(q, k, linear(&self.value, y), log_bias.cloned(), heads);
+        let x = x + linear(&self.output, y);
+        let y = activated(&self.up, normalize(&self.mlp_norm, x.clone()), Activation::Gelu);
+        x + linear(&self.down, y)
     }
 }

@@ -1,9 +1,10 @@
 //! Devices and numeric kernels of relation-conditioned learning, each with a portable form made of Burn operations.
 //!
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
-//! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`layer_norm`] and
-//! [`gelu`] are what a transformer is made of, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and
-//! [`l2_normalize`] what contrastive losses are; [`row_products`] and [`largest_products`] are what searching is. This is
+//! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`linear`],
+//! [`layer_norm`] and [`gelu`] are what a transformer is made of, [`convolution`] and [`picture_norm`] what a stem before it
+//! is, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and [`l2_normalize`] what contrastive losses
+//! are; [`row_products`] and [`largest_products`] are what searching is. This is
 //! the only crate of the workspace that names a backend.
 //!
 //! ```
@@ -19,13 +20,19 @@
 //! assert!(pooled.try_into_vec_as::<f32>().unwrap()[1] > 0.999);
 //! ```
 
+mod adamw;
 mod attention;
+mod by_rows;
 mod contrast;
+mod convolution;
 mod cpu;
 pub mod device;
+mod flex;
 mod fused;
 mod lanes;
+mod linear;
 mod logsumexp;
+mod matrix;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod normalize;
@@ -36,10 +43,13 @@ mod simd;
 mod sparse_rows;
 mod tokens;
 
-pub use attention::attention;
+pub use adamw::{AdamWBackend, AdamWStep, adamw};
+pub use attention::{AttentionBackend, Heads, attention};
 pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp, contrast_pairs};
+pub use convolution::{ConvolutionBackend, Window, convolution};
 pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
-pub use fused::{FusedBackend, gelu, layer_norm};
+pub use fused::{FusedBackend, gelu, layer_norm, picture_norm};
+pub use linear::{Activation, LinearBackend, LinearNeeds, linear};
 pub use logsumexp::row_logsumexp;
 pub use normalize::l2_normalize;
 pub use pair_list::{PairError, PairList};

@@ -2,8 +2,8 @@
 
 use burn::module::{Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Bool, Tensor, activation};
-use rcml_kernels::attention;
+use burn::tensor::Tensor;
+use rcml_kernels::{Heads, attention};
 
 use super::config_file::ConfigFile;
 use super::layer::{Activation, Norm};
@@ -117,20 +117,17 @@ impl Block {
     }
 
     fn feed(&self, x: Tensor<3>) -> Tensor<3> {
-        linear(&self.down, self.activation.apply(linear(&self.up, x)))
+        linear(&self.down, self.activation.after(&self.up, x))
     }
 
     fn attend(&self, x: Tensor<3>, sight: &Sight) -> Tensor<3> {
-        let [n, t, width] = x.dims();
-        let split = |x: Tensor<3>| x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2);
-        let (q, k) = (split(linear(&self.query, x.clone())), split(linear(&self.key, x.clone())));
-        let v = split(linear(&self.value, x));
-        let y = match sight {
-            Sight::Full => attention(q, k, v, None),
-            Sight::Padded(log_bias) => attention(q, k, v, Some(log_bias.clone())),
-            Sight::Causal => causal_attention(q, k, v),
+        let (q, k, v) = (linear(&self.query, x.clone()), linear(&self.key, x.clone()), linear(&self.value, x));
+        let log_bias = match sight {
+            Sight::Padded(log_bias) => Some(log_bias.clone()),
+            Sight::Full | Sight::Causal => None,
         };
-        linear(&self.output, y.swap_dims(1, 2).reshape([n, t, width]))
+        let heads = Heads { count: self.heads, causal: matches!(sight, Sight::Causal) };
+        linear(&self.output, attention(q, k, v, log_bias, heads))
     }
 }
 
@@ -171,12 +168,4 @@ impl Depth {
     pub(crate) fn blocks(&self, weights: &mut Weights, name: &str, names: &BlockNames) -> Result<Vec<Block>> {
         (0..self.depth).map(|k| Block::read(weights, &format!("{name}.{k}"), names, &self.block, true)).collect()
     }
-}
-
-/// softmax(q k^T / sqrt(d)) v over what stands at or before the query.
-fn causal_attention(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>) -> Tensor<4> {
-    let [_, _, t, d] = k.dims();
-    let later: Tensor<4, Bool> = Tensor::<2, Bool>::tril_mask([t, t], 0, &v.device().inner()).unsqueeze();
-    let logits = q.mul_scalar(1.0 / (d as f64).sqrt()).matmul(k.swap_dims(2, 3));
-    activation::softmax(logits.mask_fill(later, -1.0e9), 3).matmul(v)
 }

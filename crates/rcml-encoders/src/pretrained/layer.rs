@@ -3,11 +3,12 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module::embedding};
-use rcml_kernels::{gelu, layer_norm};
+use rcml_kernels::layer_norm;
 
 use super::weights::Weights;
 use crate::Result;
 use crate::error::ErrorKind;
+use crate::transformer::{activated, linear};
 
 impl Weights {
     /// A linear map. PyTorch keeps `[out, in]`, Burn multiplies by `[in, out]`.
@@ -97,15 +98,21 @@ impl Activation {
         }
     }
 
-    pub(crate) fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+    /// What follows the linear map `map`, together with it.
+    ///
+    /// # Shapes
+    /// - x: `[N, T, in]`
+    /// - output: `[N, T, out]`
+    pub(crate) fn after(self, map: &Linear, x: Tensor<3>) -> Tensor<3> {
         match self {
-            Self::Gelu => gelu(x),
+            Self::Gelu => activated(map, x, rcml_kernels::Activation::Gelu),
+            Self::QuickGelu => activated(map, x, rcml_kernels::Activation::QuickGelu),
+            Self::Relu => activation::relu(linear(map, x)),
             Self::GeluTanh => {
+                let x = linear(map, x);
                 let inner = (x.clone().powi_scalar(3) * 0.044_715 + x.clone()) * (2.0 / std::f64::consts::PI).sqrt();
                 x * (inner.tanh() + 1.0) * 0.5
             }
-            Self::QuickGelu => x.clone() * activation::sigmoid(x * 1.702),
-            Self::Relu => activation::relu(x),
         }
     }
 }

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
-use rcml_kernels::attention;
+use rcml_kernels::{Heads, attention};
 
 use super::block::BlockShape;
 use super::layer::{Activation, Norm, transposed};
@@ -59,16 +59,11 @@ impl Probe {
 
     /// `[N, T, W]` -> `[N, 1, W]`.
     pub(crate) fn forward(&self, states: Tensor<3>) -> Tensor<3> {
-        let [n, _, width] = states.dims();
-        let split = |x: Tensor<3>| {
-            let [n, t, _] = x.dims();
-            x.reshape([n, t, self.heads, width / self.heads]).swap_dims(1, 2)
-        };
-        let query = self.query.val().repeat_dim(0, n);
-        let (q, k) = (split(linear(&self.map_query, query)), split(linear(&self.map_key, states.clone())));
-        let y = attention(q, k, split(linear(&self.map_value, states)), None);
-        let x = linear(&self.output, y.swap_dims(1, 2).reshape([n, 1, width]));
-        let y = self.activation.apply(linear(&self.up, self.norm.forward(x.clone())));
+        let query = self.query.val().repeat_dim(0, states.dims()[0]);
+        let (q, k) = (linear(&self.map_query, query), linear(&self.map_key, states.clone()));
+        let heads = Heads { count: self.heads, causal: false };
+        let x = linear(&self.output, attention(q, k, linear(&self.map_value, states), None, heads));
+        let y = self.activation.after(&self.up, self.norm.forward(x.clone()));
         x + linear(&self.down, y)
     }
 }

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::plan::{ContrastPlan, EMPTY, LEAST};
 use crate::cpu::pages;
 use crate::lanes::{exp, max, sum};
-use crate::simd::dispatch;
+use crate::simd::vectorized;
 
 /// Anchors `[U, A, D]`, candidates `[U, M, D]` and 1 / temperature.
 pub(super) struct Problem<'a> {
@@ -106,7 +106,7 @@ impl Problem<'_> {
                     kept.copy_from_slice(scores);
                 }
                 let (top, total) = &mut state[i];
-                let (next, factor, added) = dispatch(
+                let (next, factor, added) = vectorized(
                     #[inline(always)]
                     || absorb(scores, *top),
                 );
@@ -173,7 +173,7 @@ impl Problem<'_> {
                     if known {
                         weights.copy_from_slice(&kept[(group * a + first + i) * m + start..][..count]);
                     }
-                    dispatch(
+                    vectorized(
                         #[inline(always)]
                         || weights.iter_mut().for_each(|w| *w = exp(*w - lse) * grad),
                     );

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::ContrastBackend;
 use crate::cpu::pages;
 use crate::lanes::sum;
-use crate::simd::dispatch;
+use crate::simd::vectorized;
 use crate::{PairList, SparseRows};
 
 /// <x_i, y_j> of the columns j that each row i names, in the order of the sets: the sampled product of two matrices (SDDMM).
@@ -44,7 +44,7 @@ pub(super) fn products(x: &[f32], y: &[f32], width: usize, pairs: &PairList) -> 
     out.par_chunks_mut(TASK).zip(pairs.pairs().par_chunks(TASK)).for_each(|(out, pairs)| {
         for (out, (i, j)) in out.iter_mut().zip(pairs) {
             let (a, b) = (&x[*i as usize * width..][..width], &y[*j as usize * width..][..width]);
-            *out = dispatch(
+            *out = vectorized(
                 #[inline(always)]
                 || {
                     sum(
@@ -66,7 +66,7 @@ pub(super) fn sums(rows: &[f32], factors: &[f32], width: usize, pairs: &PairList
         for pair in pairs.of_item(item) {
             let (factor, other) = (factors[*pair as usize], pairs.pairs()[*pair as usize].1 as usize);
             let row = &rows[other * width..][..width];
-            dispatch(
+            vectorized(
                 #[inline(always)]
                 || out.iter_mut().zip(row).for_each(|(out, value)| *out += factor * value),
             );

@@ -23,21 +23,6 @@ impl<B: FusedBackend> Backward<B, 1> for GeluBackward {
 }
 
 #[derive(Debug)]
-struct SoftmaxBackward;
-
-impl<B: FusedBackend> Backward<B, 1> for SoftmaxBackward {
-    type State = FloatTensor<B>;
-
-    fn backward(self, ops: Ops<Self::State, 1>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let [node] = ops.parents;
-        let grad = gradients.consume::<B>(&ops.node);
-        if let Some(node) = node {
-            gradients.register::<B>(node.id, B::fused_softmax_backward(ops.state, grad));
-        }
-    }
-}
-
-#[derive(Debug)]
 struct LayerNormBackward;
 
 impl<B: FusedBackend> Backward<B, 3> for LayerNormBackward {
@@ -56,6 +41,24 @@ impl<B: FusedBackend> Backward<B, 3> for LayerNormBackward {
     }
 }
 
+#[derive(Debug)]
+struct PictureNormBackward;
+
+impl<B: FusedBackend> Backward<B, 3> for PictureNormBackward {
+    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, f32);
+
+    fn backward(self, ops: Ops<Self::State, 3>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let grad = gradients.consume::<B>(&ops.node);
+        let (x, gamma, beta, epsilon) = ops.state;
+        let (d_x, d_gamma, d_beta) = B::fused_picture_norm_backward(x, gamma, beta, grad, epsilon);
+        for (node, gradient) in ops.parents.into_iter().zip([d_x, d_gamma, d_beta]) {
+            if let Some(node) = node {
+                gradients.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
 impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
     fn fused_gelu(x: FloatTensor<Self>) -> FloatTensor<Self> {
         match GeluBackward.prepare::<C>([x.node()]).compute_bound().stateful() {
@@ -64,17 +67,6 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
                 prepared.finish(x.clone(), B::fused_gelu(x))
             }
             OpsKind::UnTracked(prepared) => prepared.finish(B::fused_gelu(x.into_primitive())),
-        }
-    }
-
-    fn fused_softmax(logits: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        let bias = bias.into_primitive();
-        match SoftmaxBackward.prepare::<C>([logits.node()]).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let y = B::fused_softmax(logits.into_primitive(), bias);
-                prepared.finish(y.clone(), y)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::fused_softmax(logits.into_primitive(), bias)),
         }
     }
 
@@ -94,6 +86,23 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
                 let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
                 prepared.finish(B::fused_layer_norm(x, gamma, beta, epsilon))
             }
+        }
+    }
+
+    fn fused_picture_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), gamma.node(), beta.node()];
+        let (x, gamma, beta) = (x.into_primitive(), gamma.into_primitive(), beta.into_primitive());
+        match PictureNormBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => {
+                let y = B::fused_picture_norm(x.clone(), gamma.clone(), beta.clone(), epsilon);
+                prepared.finish((x, gamma, beta, epsilon), y)
+            }
+            OpsKind::UnTracked(prepared) => prepared.finish(B::fused_picture_norm(x, gamma, beta, epsilon)),
         }
     }
 }

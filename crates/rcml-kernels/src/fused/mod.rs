@@ -8,8 +8,9 @@
 )]
 
 mod autodiff;
-mod composed;
+pub(crate) mod composed;
 mod flex;
+mod picture;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
 use burn::tensor::Tensor;
@@ -25,16 +26,6 @@ pub trait FusedBackend: Backend {
     /// grad (Phi(x) + x phi(x)). (Burn's own backward differentiates the tanh approximation.)
     fn fused_gelu_backward(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::gelu_backward::<Self>(x, grad)
-    }
-
-    /// softmax over the last dimension of logits `[N, H, T, S]` + bias `[N or 1, S]`.
-    fn fused_softmax(logits: FloatTensor<Self>, bias: FloatTensor<Self>) -> FloatTensor<Self> {
-        composed::softmax::<Self>(logits, bias)
-    }
-
-    /// y (grad - sum(grad y)), from the output y.
-    fn fused_softmax_backward(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {
-        composed::softmax_backward::<Self>(y, grad)
     }
 
     /// (x - mean) / sqrt(var + epsilon) * gamma + beta over the last dimension of `[N, T, W]`.
@@ -56,6 +47,27 @@ pub trait FusedBackend: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         composed::layer_norm_backward::<Self>(x, gamma, grad, epsilon)
     }
+
+    /// See [`picture_norm`].
+    fn fused_picture_norm(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> FloatTensor<Self> {
+        composed::picture_norm::<Self>(x, gamma, beta, epsilon)
+    }
+
+    /// Gradients with respect to x, gamma and beta.
+    fn fused_picture_norm_backward(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed::picture_norm_backward::<Self>(x, gamma, beta, grad, epsilon)
+    }
 }
 
 #[cfg(feature = "ndarray")]
@@ -69,15 +81,6 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(Dispatch::fused_gelu(x.into_dispatch()))
 }
 
-/// softmax over the last dimension of logits + bias.
-///
-/// # Shapes
-/// - logits: `[N, H, T, S]`
-/// - bias: `[N, S]` or `[1, S]`, a constant (it gets no gradient)
-pub(crate) fn biased_softmax(logits: Tensor<4>, bias: Tensor<2>) -> Tensor<4> {
-    Tensor::from_dispatch(Dispatch::fused_softmax(logits.into_dispatch(), bias.into_dispatch()))
-}
-
 /// Layer normalisation (Ba et al. 2016) over the last dimension.
 ///
 /// # Shapes
@@ -88,83 +91,22 @@ pub fn layer_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32)
     Tensor::from_dispatch(Dispatch::fused_layer_norm(x.into_dispatch(), gamma, beta, epsilon))
 }
 
+/// GELU of group norm with one group (Wu and He 2018): mean and variance of a whole picture, scale and shift per channel.
+///
+/// # Shapes
+/// - x: `[N, P, C]`, channels of P places
+/// - gamma, beta: `[C]`
+/// - output: as x
+pub fn picture_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32) -> Tensor<3> {
+    let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
+    Tensor::from_dispatch(Dispatch::fused_picture_norm(x.into_dispatch(), gamma, beta, epsilon))
+}
+
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{DType, Tensor, TensorData};
+
     use super::*;
-    use burn::tensor::{DType, Device, Distribution, TensorData, Tolerance, activation};
-
-    /// Forward value and input gradients of `f`, weighted by fixed random numbers so that every output matters.
-    fn probe<const D: usize>(
-        inputs: &[TensorData],
-        device: &Device,
-        f: impl Fn(&[Tensor<1>]) -> Tensor<D>,
-    ) -> Vec<TensorData> {
-        let device = device.clone().autodiff();
-        let inputs: Vec<Tensor<1>> =
-            inputs.iter().map(|data| Tensor::from_data(data.clone(), &device).require_grad()).collect();
-        let out = f(&inputs);
-        let count = out.shape().num_elements();
-        let weights: Vec<f32> = (0..count).map(|i| ((i * 37 + 11) % 19) as f32 / 9.0 - 1.0).collect();
-        let weights = Tensor::<1>::from_floats(weights.as_slice(), &device);
-        let gradients = (out.clone().reshape([count]) * weights).sum().backward();
-        let mut values = vec![out.into_data()];
-        values.extend(inputs.iter().filter_map(|x| x.grad(&gradients)).map(Tensor::into_data));
-        values
-    }
-
-    fn random(count: usize, seed: u64) -> TensorData {
-        let device = crate::device::parse("cpu").unwrap();
-        device.seed(seed);
-        Tensor::<1>::random([count], Distribution::Normal(0.0, 1.5), &device).into_data()
-    }
-
-    fn close(ours: &[TensorData], theirs: &[TensorData], tolerance: f32) {
-        for (a, b) in ours.iter().zip(theirs) {
-            a.assert_approx_eq::<f32>(b, Tolerance::absolute(tolerance));
-        }
-        assert_eq!(ours.len(), theirs.len());
-    }
-
-    #[test]
-    fn softmax_equals_burns_own() {
-        for (_, device) in crate::device::test_devices() {
-            for [n, h, t, s, biased] in [[2, 3, 4, 5, 2], [3, 1, 7, 33, 1], [1, 2, 3, 1, 1]] {
-                let x = random(n * h * t * s, 1);
-                let bias: Vec<f32> = (0..biased * s).map(|i| if i % 4 == 3 { -1e9 } else { 0.3 * i as f32 }).collect();
-                let bias = |device: &Device| Tensor::<1>::from_floats(bias.as_slice(), device);
-                let ours = probe(std::slice::from_ref(&x), &device, |x| {
-                    biased_softmax(x[0].clone().reshape([n, h, t, s]), bias(&device).reshape([biased, s]))
-                });
-                let burns = probe(&[x], &device, |x| {
-                    activation::softmax(
-                        x[0].clone().reshape([n, h, t, s]) + bias(&device).reshape([biased, 1, 1, s]),
-                        3,
-                    )
-                });
-                close(&ours, &burns, 1e-5);
-            }
-        }
-    }
-
-    #[test]
-    fn layer_norm_equals_its_parts() {
-        for (_, device) in crate::device::test_devices() {
-            for [n, t, w] in [[2, 3, 8], [1, 700, 20], [5, 1, 1]] {
-                let inputs = [random(n * t * w, 2), random(w, 3), random(w, 4)];
-                let ours = probe(&inputs, &device, |x| {
-                    layer_norm(x[0].clone().reshape([n, t, w]), x[1].clone(), x[2].clone(), 1e-5)
-                });
-                let parts = probe(&inputs, &device, |x| {
-                    let y = x[0].clone().reshape([n, t, w]);
-                    let y = y.clone() - y.mean_dim(2);
-                    let y = y.clone() / (y.square().mean_dim(2) + 1e-5).sqrt();
-                    y * x[1].clone().reshape([1, 1, w]) + x[2].clone().reshape([1, 1, w])
-                });
-                // A single channel normalises to zero, where 1 / sqrt(epsilon) magnifies rounding.
-                close(&ours, &parts, if w == 1 { 1e-2 } else { 1e-4 });
-            }
-        }
-    }
 
     /// Against values of Python's math.erfc in double precision.
     #[test]

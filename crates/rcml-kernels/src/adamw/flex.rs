@@ -1,0 +1,62 @@
+//! Burn's CPU backend `flex`: parameter and moments are changed where they lie.
+
+use burn::backend::{Flex, TensorMetadata};
+use burn::tensor::DType;
+use burn_flex::FlexTensor;
+use rayon::prelude::*;
+
+use super::{AdamWBackend, AdamWStep, composed};
+use crate::simd::vectorized;
+
+/// Values of a task.
+const GRAIN: usize = 16 * 1024;
+
+/// Whether a tensor's values are all that its memory holds, in order, and of the type that the kernel takes.
+fn is_plain(tensor: &FlexTensor) -> bool {
+    tensor.dtype() == DType::F32
+        && tensor.is_contiguous()
+        && tensor.storage::<f32>().len() == tensor.shape().num_elements()
+}
+
+/// The same values, so if that takes no more than a copy.
+fn plain(tensor: FlexTensor) -> FlexTensor {
+    if is_plain(&tensor) { tensor } else { tensor.to_contiguous() }
+}
+
+impl AdamWBackend for Flex {
+    fn fused_adamw(
+        parameter: FlexTensor,
+        gradient: FlexTensor,
+        first: FlexTensor,
+        second: FlexTensor,
+        step: AdamWStep,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        // A clone would make the memory shared, and changing it a copy.
+        let [mut parameter, gradient, mut first, mut second] = [parameter, gradient, first, second].map(plain);
+        if ![&parameter, &gradient, &first, &second].into_iter().all(is_plain) {
+            return composed::<Self>(parameter, gradient, first, second, &step);
+        }
+        let (p, m, v) = (parameter.storage_mut::<f32>(), first.storage_mut::<f32>(), second.storage_mut::<f32>());
+        let parts = p.par_chunks_mut(GRAIN).zip(m.par_chunks_mut(GRAIN)).zip(v.par_chunks_mut(GRAIN));
+        parts.zip(gradient.storage::<f32>().par_chunks(GRAIN)).for_each(|(((p, m), v), g)| update(p, m, v, g, &step));
+        (parameter, first, second)
+    }
+}
+
+fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: &AdamWStep) {
+    let (left, unbias1, unbias2) = step.factors();
+    let (unbias1, unbias2, rate) = (1.0 / unbias1, 1.0 / unbias2, step.rate as f32);
+    let AdamWStep { beta1, beta2, epsilon, .. } = *step;
+    vectorized(
+        #[inline(always)]
+        || {
+            let (p, m, v) = (&mut p[..g.len()], &mut m[..g.len()], &mut v[..g.len()]);
+            for i in 0..g.len() {
+                m[i] = beta1 * m[i] + (1.0 - beta1) * g[i];
+                v[i] = beta2 * v[i] + (1.0 - beta2) * (g[i] * g[i]);
+                let direction = m[i] * unbias1 / ((v[i] * unbias2).sqrt() + epsilon);
+                p[i] = p[i] * left - rate * direction;
+            }
+        },
+    );
+}
