@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use burn::module::Module;
+use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use rcml_data::{ImageConfig, ResizeFilter, ResizeMode};
@@ -221,8 +221,24 @@ fn pooled(rows: Vec<Vec<f32>>, source: Option<&EncoderSource>) -> Vec<Vec<f32>> 
 
 /// A copy of an encoder on a device with autodiff, with what is trained of it marked.
 fn adapted<M: Module>(tower: &M, depth: usize, adaptation: &Adaptation, device: &Device) -> Result<M> {
-    let copy = tower.clone().fork(&device.clone().autodiff()).set_require_grad(true);
+    let copy = tower.clone().map(&mut Tracked(device.clone().autodiff()));
     Ok(adaptation.apply(copy, depth)?)
+}
+
+/// Makes parameters trainable that were read without autodiff. (Moved to another device, a tensor keeps its own context.)
+struct Tracked(Device);
+
+impl ModuleMapper for Tracked {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|tensor| {
+            let tensor = tensor.autodiff();
+            let tensor = match self.0.gradient_checkpointing_strategy() {
+                Some(strategy) => tensor.with_gradient_checkpointing_strategy(strategy),
+                None => tensor,
+            };
+            tensor.require_grad()
+        })
+    }
 }
 
 /// Rates of the parameters of an encoder as rates of the model's, whose names have the encoder's before them.

@@ -91,6 +91,9 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
         );
         assert!(weights(&whole) == weights(&halves), "{preset}");
         assert_eq!(log(&whole), log(&halves), "{preset}");
+        // What was trained of an encoder is saved.
+        let names = String::from_utf8_lossy(&weights(&whole)).into_owned();
+        assert_eq!(names.contains("\"text_tower."), !settings.is_empty(), "{preset}");
     }
 }
 
