@@ -119,21 +119,26 @@ fn stored_tokens_are_summed_in_f32() {
     assert!(pool_slices(Algorithm::Auto, views[0], [n, t + 1, d], None, &u, &mut short).is_err());
 }
 
-/// f16 tensors are read as they are; queries and results stay f32.
+/// f16 tensors are read as they are; queries and results stay f32. On every device that has them.
 #[test]
 fn half_tensors() {
-    let device = parse("cpu").unwrap();
     let [n, t, d, r, h] = [2, 9, 16, 2, 1];
-    let x = Tensor::<1>::from_floats(normal(n * t * d, 8).as_slice(), &device).reshape([n, t, d]);
-    let u = Tensor::<1>::from_floats(normal(r * d, 9).as_slice(), &device).reshape([r, h, d]);
-    for half in [FloatDType::F16, FloatDType::BF16] {
-        let stored = x.clone().cast(half);
-        let expected = relation_pool(stored.clone().cast(FloatDType::F32), None, u.clone());
-        for algorithm in NATIVE.into_iter().chain([Algorithm::Composed]) {
-            let found = relation_pool_with(algorithm, stored.clone(), None, u.clone());
-            assert_eq!(found.dtype(), DType::F32);
-            let apart = (found - expected.clone()).abs().max().into_scalar::<f32>();
-            assert!(apart < 1e-5, "{half:?} {algorithm:?}: {apart}");
+    for (name, device) in test_devices() {
+        let x = Tensor::<1>::from_floats(normal(n * t * d, 8).as_slice(), &device).reshape([n, t, d]);
+        let u = Tensor::<1>::from_floats(normal(r * d, 9).as_slice(), &device).reshape([r, h, d]);
+        for half in [FloatDType::F16, FloatDType::BF16] {
+            if !device.supports_dtype(half) {
+                assert_ne!(name, "flex");
+                continue;
+            }
+            let stored = x.clone().cast(half);
+            let expected = relation_pool(stored.clone().cast(FloatDType::F32), None, u.clone());
+            for algorithm in NATIVE.into_iter().chain([Algorithm::Composed]) {
+                let found = relation_pool_with(algorithm, stored.clone(), None, u.clone());
+                assert_eq!(found.dtype(), DType::F32);
+                let apart = (found - expected.clone()).abs().max().into_scalar::<f32>();
+                assert!(apart < 1e-5, "{name} {half:?} {algorithm:?}: {apart}");
+            }
         }
     }
 }

@@ -96,8 +96,14 @@ impl Plan {
         let fitting = floor_power_of_two(SHARED.min(hardware.shared).checked_sub(rest)? / (4 * d));
         let tokens = t.next_power_of_two().min(most).min(fitting);
         let rows = rows.next_power_of_two().min(most);
-        let patch = [tokens.min(PATCH), rows.min(PATCH)];
-        let plan = Self { width, lanes, teams: units / lanes, tokens, rows, patch, columns, listed, biased };
+        let teams = units / lanes;
+        let mut patch = [tokens.min(PATCH), rows.min(PATCH)];
+        // Smaller patches where some teams would have none.
+        while patch != [1, 1] && patch[0] > 0 && (tokens / patch[0]) * (rows / patch[1]) < teams {
+            let longer = usize::from(patch[1] > patch[0]);
+            patch[longer] /= 2;
+        }
+        let plan = Self { width, lanes, teams, tokens, rows, patch, columns, listed, biased };
         (tokens > 0 && units >= TILE).then_some(plan)
     }
 
