@@ -78,17 +78,28 @@ pub(crate) fn repeated<'a>(room: &'a mut Room, row: &[f32]) -> &'a mut [f32] {
     unsafe { room.assume_init_mut() }
 }
 
-/// Writes f(i) to place i, with the widest instructions that there are.
-pub(crate) fn written(room: &mut Room, f: impl Fn(usize) -> f32) -> &mut [f32] {
+/// Writes f(x, y) of each pair of values, with the widest instructions that there are. `f` captures nothing that it would read
+/// again for every value: a store might have changed it, for all that the compiler knows.
+///
+/// # Panics
+/// If the lengths differ.
+pub(crate) fn written<'a>(
+    room: &'a mut Room,
+    x: &[f32],
+    y: &[f32],
+    f: impl Fn(f32, f32) -> f32 + Copy,
+) -> &'a mut [f32] {
+    assert!(x.len() == room.len() && y.len() == room.len(), "values for every place");
     vectorized(
         #[inline(always)]
         || {
-            for (i, place) in room.iter_mut().enumerate() {
-                place.write(f(i));
+            let (x, y, f) = (x, y, f);
+            for ((place, x), y) in room.iter_mut().zip(x).zip(y) {
+                place.write(f(*x, *y));
             }
         },
     );
-    // SAFETY: every value was written above.
+    // SAFETY: every value was written above, since all have the room's length.
     unsafe { room.assume_init_mut() }
 }
 
@@ -109,8 +120,8 @@ mod tests {
     #[test]
     fn every_row_is_written_by_the_task_that_holds_it() {
         let ([a, b], firsts) = by_rows(10, 4, [2, 1], |first, [a, b]| {
-            let ours = (written(a, |i| (first * 2 + i) as f32), filled(b, first as f32));
-            ([ours.0, ours.1], first)
+            let numbers: Vec<f32> = (0..a.len()).map(|i| (first * 2 + i) as f32).collect();
+            ([written(a, &numbers, &numbers, |x, _| x), filled(b, first as f32)], first)
         });
         assert_eq!(a, (0..20).map(|i| i as f32).collect::<Vec<_>>());
         assert_eq!(b, [0.0, 0.0, 0.0, 0.0, 4.0, 4.0, 4.0, 4.0, 8.0, 8.0]);

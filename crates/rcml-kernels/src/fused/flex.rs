@@ -15,15 +15,10 @@ use crate::simd::vectorized;
 const GRAIN: usize = 16 * 1024;
 
 /// f(x, y) for each element.
-fn map2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Sync) -> Vec<f32> {
+fn map2(x: &[f32], y: &[f32], f: impl Fn(f32, f32) -> f32 + Copy + Sync) -> Vec<f32> {
     let ([out], _) = by_rows(x.len(), GRAIN, [1], |first, [out]| {
         let (x, y) = (&x[first..][..out.len()], &y[first..][..out.len()]);
-        let out = written(
-            out,
-            #[inline(always)]
-            |i| f(x[i], y[i]),
-        );
-        ([out], ())
+        ([written(out, x, y, f)], ())
     });
     out
 }

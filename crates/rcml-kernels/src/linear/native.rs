@@ -1,7 +1,7 @@
 //! The linear map on slices: tasks of rows whose results stay in the cache until bias and activation are done.
 
 use super::{Activation, LinearNeeds};
-use crate::by_rows::{Room, by_rows, even, repeated, written};
+use crate::by_rows::{Room, by_rows, even, filled, repeated, written};
 use crate::lanes::{gelu_slope, normal, sigmoid};
 use crate::matrix::{Matrix, add_product, large_product, product};
 use crate::simd::vectorized;
@@ -70,12 +70,12 @@ impl Linear<'_> {
             let count = Self::task(rows).min(rows - first);
             let part = first * output..(first + count) * output;
             let slopes = if plain {
-                written(slopes, |_| 0.0)
+                filled(slopes, 0.0)
             } else {
                 slope(self.activation, &kept[part.clone()], &grad[part.clone()], slopes)
             };
             let g: &[f32] = if plain { &grad[part] } else { slopes };
-            let d_x = if needs.x { product(d_x, Matrix::new(g, output), weight, 1.0) } else { written(d_x, |_| 0.0) };
+            let d_x = if needs.x { product(d_x, Matrix::new(g, output), weight, 1.0) } else { filled(d_x, 0.0) };
             let sums = column_sums(g, output);
             ([slopes, d_x], sums)
         });
@@ -113,19 +113,21 @@ pub(crate) fn total(parts: &[Vec<f32>], width: usize) -> Vec<f32> {
 
 /// activation(x) of each value.
 fn activate<'a>(activation: Activation, x: &[f32], y: &'a mut Room) -> &'a mut [f32] {
-    // Lengths that are known to be the same need no check inside the loop.
-    let x = &x[..y.len()];
     match activation {
-        Activation::Identity => written(y, |i| x[i]),
+        Activation::Identity => written(y, x, x, |x, _| x),
         Activation::Gelu => written(
             y,
+            x,
+            x,
             #[inline(always)]
-            |i| x[i] * normal(x[i]),
+            |x, _| x * normal(x),
         ),
         Activation::QuickGelu => written(
             y,
+            x,
+            x,
             #[inline(always)]
-            |i| x[i] * sigmoid(QUICK * x[i]),
+            |x, _| x * sigmoid(QUICK * x),
         ),
     }
 }
@@ -149,20 +151,23 @@ fn activate_in_place(activation: Activation, x: &mut [f32]) {
 
 /// grad activation'(x) of each value.
 fn slope<'a>(activation: Activation, x: &[f32], grad: &[f32], out: &'a mut Room) -> &'a mut [f32] {
-    let (x, grad) = (&x[..out.len()], &grad[..out.len()]);
     match activation {
-        Activation::Identity => written(out, |i| grad[i]),
+        Activation::Identity => written(out, x, grad, |_, grad| grad),
         Activation::Gelu => written(
             out,
+            x,
+            grad,
             #[inline(always)]
-            |i| grad[i] * gelu_slope(x[i]),
+            |x, grad| grad * gelu_slope(x),
         ),
         Activation::QuickGelu => written(
             out,
+            x,
+            grad,
             #[inline(always)]
-            |i| {
-                let s = sigmoid(QUICK * x[i]);
-                grad[i] * (QUICK * x[i] * s).mul_add(1.0 - s, s)
+            |x, grad| {
+                let s = sigmoid(QUICK * x);
+                grad * (QUICK * x * s).mul_add(1.0 - s, s)
             },
         ),
     }
