@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use burn::tensor::Device;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use inputs::{Inputs, Ours};
+use inputs::{Inputs, Ours, holds_half};
 use rcml_attention::Form;
 use rcml_kernels::{Algorithm, device};
 use shape::Shape;
@@ -48,13 +48,13 @@ fn devices() -> Vec<(&'static str, Device)> {
 }
 
 /// Our implementations of pooling that this shape and device can run.
-fn pooling(shape: &Shape, device: &str) -> Vec<(&'static str, Ours)> {
+fn pooling(shape: &Shape, device: &Device) -> Vec<(&'static str, Ours)> {
     let mut all = vec![
         ("fused", Ours::Pool(Algorithm::Auto)),
         ("composed", Ours::Pool(Algorithm::Composed)),
         ("burn-attention", Ours::BurnAttention),
     ];
-    if device == "flex" {
+    if holds_half(device) {
         all.push(("fused-f16-tokens", Ours::HalfTokens));
     }
     // Burn's attention holds one row of logits a query and item.
@@ -67,7 +67,7 @@ fn bench(
     part: &str,
     shape: Shape,
     devices: &[(&'static str, Device)],
-    implementations: impl Fn(&Shape, &str) -> Vec<(&'static str, Ours)>,
+    implementations: impl Fn(&Shape, &Device) -> Vec<(&'static str, Ours)>,
 ) {
     for backward in [false, true] {
         let Shape { n, t, d, r, h } = shape;
@@ -77,7 +77,7 @@ fn bench(
         for (name, device) in devices {
             // Made at the first run: a filter that leaves this group out shall not wait for its tensors.
             let inputs = std::cell::OnceCell::new();
-            for (implementation, ours) in implementations(&shape, name) {
+            for (implementation, ours) in implementations(&shape, device) {
                 if backward && ours == Ours::HalfTokens {
                     continue;
                 }

@@ -21,6 +21,11 @@ pub enum Ours {
     Module(Form),
 }
 
+/// Whether a device holds f16 tokens.
+pub fn holds_half(device: &Device) -> bool {
+    device.supports_dtype(FloatDType::F16)
+}
+
 /// Tensors of one shape on one device.
 pub struct Inputs {
     shape: Shape,
@@ -40,7 +45,7 @@ impl Inputs {
         let config =
             AttentionConfig { heads: h, init: AttentionInit::Random, residual: false, ..AttentionConfig::default() };
         let tokens: Tensor<3> = Tensor::random([n, t, d], normal(1.0), device);
-        let half = device.supports_dtype(FloatDType::F16).then(|| tokens.clone().cast(FloatDType::F16));
+        let half = holds_half(device).then(|| tokens.clone().cast(FloatDType::F16));
         Self {
             shape,
             device: device.clone(),
@@ -50,11 +55,6 @@ impl Inputs {
             relations: Tensor::random([r, d], normal(1.0), device),
             module: config.init(d, device),
         }
-    }
-
-    /// Whether the device holds f16 tokens.
-    pub fn has_half(&self) -> bool {
-        self.half.is_some()
     }
 
     /// One run; with `backward`, forward and the gradients of tokens and queries (of tokens and weights for the module).

@@ -7,7 +7,7 @@ use rcml_attention::Form;
 use rcml_benches::{Clock, Limits, median};
 use rcml_kernels::Algorithm;
 
-use crate::inputs::{Inputs, Ours};
+use crate::inputs::{Inputs, Ours, holds_half};
 use crate::limiter::Limiter;
 use crate::peer::Torch;
 use crate::shape::Shape;
@@ -76,7 +76,7 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
                 peer.prepare(&shape)?;
             }
             for backward in [false, true] {
-                let candidates = candidates(plan, part, &shape, backward, inputs.has_half());
+                let candidates = candidates(plan, part, &shape, backward, holds_half(plan.device));
                 let seconds = rounds(plan, &candidates, &inputs, backward, peer.as_mut(), &mut limits);
                 for (candidate, seconds) in candidates.into_iter().zip(seconds) {
                     let Candidate { name, side, main, textbook } = candidate;
