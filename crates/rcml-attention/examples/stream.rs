@@ -1,8 +1,8 @@
 //! Embeds a store of tokens under one new relation, in constant memory.
 //!
 //! ```text
-//! cargo run --release --workspace --example stream -- 1000000      # 8 GB of disk: 16 tokens of width 256, f16
-//! cargo run --release --workspace --example stream -- 1000000 keep.safetensors   # uses the file if it is there
+//! cargo run --release --example stream -- 1000000      # 8 GB of disk: 16 tokens of width 256, f16
+//! cargo run --release --example stream -- 1000000 keep.safetensors   # uses the file if it is there
 //! ```
 
 use std::error::Error;
