@@ -15,7 +15,7 @@ fn inputs([n, t, s, width, _]: Case) -> Vec<TensorData> {
 /// A bias for each item, one for all, or none; some keys are masked, the first never.
 fn bias(kind: usize, [n, _, s, _, _]: Case, like: &Tensor<1>) -> Option<Tensor<2>> {
     let rows = [n, 1, 0][kind];
-    let value = |i: usize| if i % s > 0 && (i * 7) % 3 == 1 { -1e9 } else { 0.1 * (i % 5) as f64 };
+    let value = |i: usize| if !i.is_multiple_of(s) && (i * 7) % 3 == 1 { -1e9 } else { 0.1 * (i % 5) as f64 };
     let values: Vec<f64> = (0..rows * s).map(value).collect();
     let options = (&like.device().inner(), like.dtype());
     (rows > 0).then(|| Tensor::from_data(TensorData::new(values, [rows, s]), options))
