@@ -55,8 +55,14 @@ pub fn load_weights(mut model: Rcml, pretrained: &PretrainedConfig, path: impl A
     if pretrained.is_set() {
         check_encoders(pretrained, path)?;
     }
-    let mut store = SafetensorsStore::from_file(path).filter(own(&model));
+    let mut store = SafetensorsStore::from_file(path).allow_partial(!model.base().is_empty());
     let result = model.load_from(&mut store).map_err(|error| Error::file(path, error))?;
+    let base: HashSet<&str> = model.base().iter().map(String::as_str).collect();
+    let missing: Vec<&str> =
+        result.missing.iter().map(|(name, _)| name.as_str()).filter(|name| !base.contains(name)).collect();
+    if !missing.is_empty() {
+        return Err(Error::file(path, format!("tensors of the configured model are missing: {}", missing.join(", "))));
+    }
     if !result.unused.is_empty() {
         let names = result.unused.join(", ");
         return Err(Error::file(path, format!("tensors that the configured model does not have: {names}")));
