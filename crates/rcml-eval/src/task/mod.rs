@@ -160,10 +160,9 @@ pub fn evaluate(
     Ok(report)
 }
 
-/// Scores per call at most, so that memory does not grow with the square of the corpus: 29 MB, which is dozens of queries at once
-/// against a hundred thousand items. Fewer would leave a matrix product with too little to do for each candidate that it reads; more
-/// than 32 MB are fresh pages from the system in every call, which cost as much as half of the product.
-const SCORES_PER_CALL: usize = 7 << 20;
+/// Scores per call at most, so that memory does not grow with the square of the corpus: 134 MB, which is hundreds of queries at once
+/// against a hundred thousand items. Fewer would leave a matrix product with too little to do for each candidate that it reads.
+const SCORES_PER_CALL: usize = 1 << 25;
 
 /// How many queries to score at once against so many candidates.
 fn queries_per_call(candidates: usize) -> usize {
