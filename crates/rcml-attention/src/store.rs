@@ -158,7 +158,7 @@ impl TokenStore {
     }
 }
 
-/// Writes a store item by item: to a temporary name, renamed when it is complete.
+/// Writes a store item by item: to a temporary name, renamed when it is complete, removed when it never is.
 #[derive(Debug)]
 pub struct TokenStoreWriter {
     path: PathBuf,
@@ -178,16 +178,17 @@ impl TokenStoreWriter {
         let path = path.as_ref();
         let partial = path.with_extension("partial");
         let file = File::create(&partial).map_err(|error| StoreError::new(&partial, error))?;
-        let mut file = BufWriter::with_capacity(1 << 20, file);
+        let file = BufWriter::with_capacity(1 << 20, file);
+        let mut writer = Self { path: path.into(), partial, file, kind, dims, written: 0 };
         let [n, t, d] = dims;
         let bytes = n * t * d * kind.bytes();
         let mut header =
             format!(r#"{{"tokens":{{"dtype":"{}","shape":[{n},{t},{d}],"data_offsets":[0,{bytes}]}}}}"#, kind.name());
         header.push_str(&" ".repeat(header.len().next_multiple_of(64) - header.len()));
         let length = (header.len() as u64).to_le_bytes();
-        let begun = file.write_all(&length).and_then(|()| file.write_all(header.as_bytes()));
-        begun.map_err(|error| StoreError::new(&partial, error))?;
-        Ok(Self { path: path.into(), partial, file, kind, dims, written: 0 })
+        let begun = writer.file.write_all(&length).and_then(|()| writer.file.write_all(header.as_bytes()));
+        begun.map_err(|error| StoreError::new(&writer.partial, error))?;
+        Ok(writer)
     }
 
     /// Adds items: any number of tokens of width D, the summary of an item first.
@@ -216,6 +217,13 @@ impl TokenStoreWriter {
         }
         let done = self.file.flush().and_then(|()| std::fs::rename(&self.partial, &self.path));
         done.map_err(|error| StoreError::new(&self.path, error))
+    }
+}
+
+impl Drop for TokenStoreWriter {
+    fn drop(&mut self) {
+        // A complete store has its own name by now: nothing is left under this one.
+        let _ = std::fs::remove_file(&self.partial);
     }
 }
 
@@ -273,5 +281,15 @@ mod tests {
         writer.push(&[0.0; 5]).unwrap();
         let message = writer.finish().unwrap_err().to_string();
         assert!(message.contains("expected 6 values, found 5"), "{message}");
+    }
+
+    #[test]
+    fn a_store_that_is_never_complete_leaves_no_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer =
+            TokenStoreWriter::create(folder.path().join("x.safetensors"), [2, 1, 4], TokenType::F32).unwrap();
+        writer.push(&[0.0; 4]).unwrap();
+        assert!(writer.finish().unwrap_err().to_string().contains("expected 8 values, found 4"));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
