@@ -84,7 +84,9 @@ impl<'a> Block<'a> {
             [] => &[],
             // A single list is the union already.
             [_] => self.neighbours(0),
-            _ => self.list(RELATED),
+            // The union is the last list.
+            [.., RELATED] => self.neighbours(self.lists.len() - 1),
+            [..] => &[],
         }
     }
 
