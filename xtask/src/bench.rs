@@ -233,86 +233,68 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
 }
 
 fn evaluation(args: &EvaluationArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("evaluation", &out);
-    bench.args(["--items", &args.items.to_string(), "--rounds", &args.rounds.to_string()]);
+    let mut bench = Reported::new("evaluation", &args.out)?;
+    bench.command.args(["--items", &args.items.to_string(), "--rounds", &args.rounds.to_string()]);
     if let Some(SearchLibrary::Faiss) = args.peer {
-        bench.arg("--peer").arg(peer::faiss()?);
+        bench.peer(&peer::faiss()?);
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 fn encoders(args: &EncodersArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("encoders", &out);
-    bench.args(["--rounds", &args.rounds.to_string(), "--batch", &args.batch.to_string()]);
+    let mut bench = Reported::new("encoders", &args.out)?;
+    bench.command.args(["--rounds", &args.rounds.to_string(), "--batch", &args.batch.to_string()]);
     if let Some(PeerName::Torch) = args.peer {
-        bench.arg("--peer").arg(peer::torch()?);
-        bench.args((!args.eager).then_some("--compiled"));
+        bench.peer(&peer::torch()?);
+        bench.command.args((!args.eager).then_some("--compiled"));
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 fn training(args: &TrainingArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("training", &out);
-    bench.args(["--rounds", &args.rounds.to_string(), "--turns", &args.turns.to_string()]);
+    let mut bench = Reported::new("training", &args.out)?;
+    bench.command.args(["--rounds", &args.rounds.to_string(), "--turns", &args.turns.to_string()]);
     if let Some(sizes) = &args.sizes {
-        bench.args(["--sizes", sizes]);
+        bench.command.args(["--sizes", sizes]);
     }
     if let Some(PeerName::Torch) = args.peer {
-        bench.arg("--peer").arg(peer::torch()?);
-        bench.args((!args.eager).then_some("--compiled"));
+        bench.peer(&peer::torch()?);
+        bench.command.args((!args.eager).then_some("--compiled"));
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 fn objectives(args: &ObjectivesArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("objectives", &out);
-    bench.args(["--rounds", &args.rounds.to_string()]);
+    let mut bench = Reported::new("objectives", &args.out)?;
+    bench.command.args(["--rounds", &args.rounds.to_string()]);
     if let Some(rows) = &args.rows {
-        bench.args(["--rows", rows]);
+        bench.command.args(["--rows", rows]);
     }
     if let Some(PeerName::Torch) = args.peer {
-        bench.arg("--peer").arg(peer::torch()?);
+        bench.peer(&peer::torch()?);
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 fn images(args: &ImagesArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("images", &out);
-    bench.args(["--rounds", &args.rounds.to_string()]);
+    let mut bench = Reported::new("images", &args.out)?;
+    bench.command.args(["--rounds", &args.rounds.to_string()]);
     if let Some(folder) = &args.folder {
-        bench.arg("--folder").arg(std::path::absolute(folder).map_err(|error| Failure::file(folder, error))?);
+        bench.command.arg("--folder").arg(std::path::absolute(folder).map_err(|error| Failure::file(folder, error))?);
     }
     if let Some(PictureLibrary::Torchvision) = args.peer {
-        bench.arg("--peer").arg(peer::torchvision()?);
+        bench.peer(&peer::torchvision()?);
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 fn graph(args: &GraphArgs) -> Result<()> {
-    let out = created(&args.out)?;
-    let mut bench = reported("graph", &out);
-    bench.args(args.full.then_some("--full"));
+    let mut bench = Reported::new("graph", &args.out)?;
+    bench.command.args(args.full.then_some("--full"));
     if let Some(folder) = &args.folder {
-        bench.arg("--folder").arg(created(folder)?);
+        bench.command.arg("--folder").arg(created(folder)?);
     }
-    run_command(&mut bench)?;
-    println!("{}", out.display());
-    Ok(())
+    bench.run()
 }
 
 /// The bench of relation attention on a device, everything else as by default.
@@ -349,11 +331,30 @@ fn attention(args: &AttentionArgs) -> Result<()> {
 }
 
 /// A bench that writes its table and its numbers into a folder.
-fn reported(name: &str, out: &Path) -> Command {
-    let mut bench = cargo(["bench", "--workspace", "--bench", name, "--"]);
-    bench.arg("--json").arg(out.join(format!("{name}.json")));
-    bench.arg("--markdown").arg(out.join(format!("{name}.md")));
-    bench
+struct Reported {
+    command: Command,
+    out: PathBuf,
+}
+
+impl Reported {
+    fn new(name: &str, out: &Path) -> Result<Self> {
+        let out = created(out)?;
+        let mut command = cargo(["bench", "--workspace", "--bench", name, "--"]);
+        command.arg("--json").arg(out.join(format!("{name}.json")));
+        command.arg("--markdown").arg(out.join(format!("{name}.md")));
+        Ok(Self { command, out })
+    }
+
+    /// The Python of the library that it takes turns with.
+    fn peer(&mut self, python: &Path) {
+        self.command.arg("--peer").arg(python);
+    }
+
+    fn run(mut self) -> Result<()> {
+        run_command(&mut self.command)?;
+        println!("{}", self.out.display());
+        Ok(())
+    }
 }
 
 /// A folder that is there, as an absolute path.
