@@ -30,7 +30,7 @@ pub(crate) fn headline() -> Vec<Column> {
 }
 
 pub(crate) fn views() -> Vec<Column> {
-    ["TT", "II", "TI", "IT", "AVG", "fused"]
+    ["TT", "II", "TI", "IT", "AVG", "plain"]
         .map(|view| column(view, ["retrieval", "21-way", "seen", view, "hit@5"]))
         .into()
 }

@@ -71,7 +71,7 @@ pub(crate) fn map(
     for (name, scorer) in methods {
         scorer.prepare(items)?;
         let condition = Conditioning::Query(RelationRef::Index(groups.relation));
-        let Some(vectors) = scorer.item_vectors(condition, &Side::Fused, items)? else { continue };
+        let Some(vectors) = scorer.item_vectors(condition, &Side::Mean, items)? else { continue };
         let (found, values) = vectors.rows(items);
         let rows: Vec<&[f32]> = values.chunks(vectors.width().max(1)).collect();
         let group: Vec<Option<usize>> = found.iter().map(|item| groups.of_item.get(item).copied()).collect();

@@ -103,8 +103,8 @@ fn method(article: &mut Article, options: &Options) {
          several. 21-way is the protocol of the paper: one related item among 20 random unrelated ones. Full corpus ranks every \
          held-out item, with other right answers taken out. Ties count as the mean over all orders, so that a method that knows \
          nothing gets exactly the chance level, which stands below each table with the number of queries. AVG is the cosine of the \
-         means of the modality embeddings, as in the paper; fused is the embedding that the model makes of an item, which searching \
-         uses.",
+         means of the modality embeddings, each as long as its model is confident of it, which is the embedding that searching uses; \
+         plain leaves the confidence out, as the paper does.",
     );
     article.paragraph(&format!(
         "All methods have the same encoders, batches and number of steps, and the same search for a learning rate: each preset is \
@@ -297,7 +297,7 @@ fn looked_at(article: &mut Article, options: &Options, cells: &[Cell], results: 
     let mut cases = Vec::new();
     for (query, relation) in CaseStudy::choose(&set, queries, each) {
         for scorer in [&mut rcml as &mut dyn Scorer, &mut clip] {
-            let mut case = CaseStudy::new(&set, scorer, &View::fused(), query, relation, k)?;
+            let mut case = CaseStudy::new(&set, scorer, &View::avg(), query, relation, k)?;
             case.relation = format!("{}: {}", scorer.name(), case.relation);
             cases.push(case);
         }

@@ -111,7 +111,7 @@ fn evaluate(folder: &Folder) {
     for task in ["retrieval", "composed", "type", "crossmodal", "validity", "geometry"] {
         assert!(rows.iter().any(|row| row["task"] == task), "{task}");
     }
-    for view in ["TT", "II", "TI", "IT", "AVG", "fused"] {
+    for view in ["TT", "II", "TI", "IT", "AVG", "plain"] {
         let is = |row: &&Value| row["view"] == view && row["protocol"] == "21-way" && row["metric"] == "hit@5";
         let row = rows.iter().find(is).unwrap_or_else(|| panic!("{view}"));
         assert!((0.0..=1.0).contains(&row["value"].as_f64().unwrap()), "{row}");

@@ -65,7 +65,7 @@ impl ModelScorer {
         let modalities: Vec<String> = modalities.filter(|name| known.contains(name)).collect();
         Self {
             name: name.into(),
-            views: View::all(&modalities).into_iter().chain([View::fused()]).collect(),
+            views: View::all(&modalities).into_iter().chain([View::plain()]).collect(),
             relations: dataset.relations.iter().map(|r| (r.description().to_string(), roles.of(r))).collect(),
             embedder,
             reader,
@@ -291,19 +291,19 @@ impl Vectors {
         let any: Vec<bool> =
             (0..items.len()).map(|i| embeddings.modalities.iter().any(|(_, _, present)| present[i])).collect();
         let [_, width] = embeddings.fused.dims();
-        let mut mean = vec![0.0; items.len() * width];
+        let mut plain = vec![0.0; items.len() * width];
         for (name, vectors, present) in embeddings.modalities {
             let vectors = values(vectors)?;
             // A missing modality is a row of zeros.
-            mean.iter_mut().zip(&vectors).for_each(|(mean, value)| *mean += value);
+            plain.iter_mut().zip(&vectors).for_each(|(sum, value)| *sum += value);
             self.push(Side::Modality(name), vectors, width, present);
         }
-        mean.chunks_mut(width.max(1)).for_each(|row| {
+        plain.chunks_mut(width.max(1)).for_each(|row| {
             let length = dot(row, row).sqrt().max(f32::MIN_POSITIVE);
             row.iter_mut().for_each(|value| *value /= length);
         });
-        self.push(Side::Mean, mean, width, Vec::clone(&any));
-        self.push(Side::Fused, values(embeddings.fused)?, width, any);
+        self.push(Side::Plain, plain, width, Vec::clone(&any));
+        self.push(Side::Mean, values(embeddings.fused)?, width, any);
         Ok(())
     }
 

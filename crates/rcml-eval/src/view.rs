@@ -7,10 +7,11 @@ use std::fmt;
 pub enum Side {
     /// The embedding of one modality: `text`, `image`, or a feature modality's name.
     Modality(String),
-    /// The mean of the item's modality embeddings, over the modalities that it has.
+    /// The mean of the item's modality embeddings, over the modalities that it has, each as long as its model's confidence in it:
+    /// the item's one embedding, which searching compares.
     Mean,
-    /// The item's one embedding as its model makes it: where confidences are learned, not all modalities say the same.
-    Fused,
+    /// The mean of the same as unit vectors, whatever the confidence.
+    Plain,
 }
 
 impl Side {
@@ -31,14 +32,14 @@ impl Side {
         match self {
             Self::Modality(name) => name,
             Self::Mean => "mean",
-            Self::Fused => "fused",
+            Self::Plain => "plain",
         }
     }
 }
 
 /// A pair of sides: the query's and the candidates'. The views of the paper are TT, II, TI (the query's text to a
-/// candidate's image), IT and AVG (the cosine of the means of the modality embeddings). `fused` compares the one embedding that
-/// a model makes of an item, which is what searching compares; the two are the same for a model that fuses by the mean.
+/// candidate's image), IT and AVG (the cosine of the means of the modality embeddings, where a model's confidence in an embedding
+/// is its length). `plain` leaves the confidence out; the two are the same for a model that fuses by the mean.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct View {
     /// Side of the query item.
@@ -58,9 +59,9 @@ impl View {
         Self { query: Side::Mean, candidate: Side::Mean }
     }
 
-    /// `fused`: the cosine of the items' one embedding.
-    pub fn fused() -> Self {
-        Self { query: Side::Fused, candidate: Side::Fused }
+    /// `plain`: the cosine of the means of unit vectors.
+    pub fn plain() -> Self {
+        Self { query: Side::Plain, candidate: Side::Plain }
     }
 
     /// All ordered pairs of modalities (within one modality first), then AVG.
@@ -77,12 +78,12 @@ impl View {
         self.query != self.candidate && is_modality(&self.query) && is_modality(&self.candidate)
     }
 
-    /// Name in tables and JSON: `TT`, `II`, `TI`, `IT`, `AVG`, `fused`; with other modalities `audio>text`.
+    /// Name in tables and JSON: `TT`, `II`, `TI`, `IT`, `AVG`, `plain`; with other modalities `audio>text`.
     pub fn label(&self) -> String {
         match (self.query.letter(), self.candidate.letter()) {
             (Some(query), Some(candidate)) => format!("{query}{candidate}"),
             _ if self.query == Side::Mean && self.candidate == Side::Mean => "AVG".into(),
-            _ if self.query == Side::Fused && self.candidate == Side::Fused => "fused".into(),
+            _ if self.query == Side::Plain && self.candidate == Side::Plain => "plain".into(),
             _ => format!("{}>{}", self.query.long(), self.candidate.long()),
         }
     }

@@ -20,7 +20,7 @@ pub(super) fn report(
     let (queries, each, k) = CASES;
     let case_studies = CaseStudy::choose(set, queries, each)
         .into_iter()
-        .map(|(query, relation)| CaseStudy::new(set, first, &View::fused(), query, relation, k))
+        .map(|(query, relation)| CaseStudy::new(set, first, &View::avg(), query, relation, k))
         .collect::<Result<_, _>>()?;
     let mut facts = vec![
         ("dataset".to_string(), dataset.name()),

@@ -47,13 +47,13 @@ pub(super) fn markdown(tables: &[ResultTable]) -> String {
 fn by_view(reports: &[EvalReport]) -> Vec<Column> {
     let mut views = vec!["TT", "II", "TI", "IT"];
     let found =
-        asked(reports, "retrieval", |row| !["AVG", "fused"].contains(&row.view.as_str()) && row.protocol == "21-way");
+        asked(reports, "retrieval", |row| !["AVG", "plain"].contains(&row.view.as_str()) && row.protocol == "21-way");
     for [_, _, view, _] in found {
         if !views.contains(&view) {
             views.push(view);
         }
     }
-    views.extend(["AVG", "fused"]);
+    views.extend(["AVG", "plain"]);
     views.into_iter().map(|view| Column::retrieval(view, "21-way", "seen", view, "hit@5")).collect()
 }
 

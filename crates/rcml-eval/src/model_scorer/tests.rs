@@ -63,8 +63,8 @@ fn plain(embedder: &Embedder, reader: &ItemReader, words: [RelationQuery; 2], vi
     let encoded = embedder.encode(reader, &all, &|_| {}).unwrap();
     let side = |embeddings: Embeddings, side: &Side| -> Vec<Option<Vec<f32>>> {
         let (vectors, present) = match side {
-            Side::Fused => (embeddings.fused, vec![true; all.len()]),
-            Side::Mean => {
+            Side::Mean => (embeddings.fused, vec![true; all.len()]),
+            Side::Plain => {
                 let sum = embeddings.modalities.into_iter().map(|m| m.1).reduce(|a, b| a + b).unwrap();
                 (rcml_kernels::l2_normalize(sum), vec![true; all.len()])
             }
@@ -116,7 +116,7 @@ fn scores_are_those_of_the_plain_computation_in_any_order() {
         let mut scorer = ModelScorer::new("model", &dataset, embedder.clone(), reader.clone());
         assert_eq!(
             scorer.views().iter().map(View::label).collect::<Vec<_>>(),
-            ["II", "TT", "IT", "TI", "AVG", "fused"]
+            ["II", "TT", "IT", "TI", "AVG", "plain"]
         );
         scorer.prepare(&[0, 1, 2, 3, 5, 6]).unwrap();
         for (relation, words) in &asked {
@@ -186,7 +186,7 @@ fn the_vectors_of_one_relation_are_kept() {
 }
 
 #[test]
-fn avg_is_the_plain_mean_and_fused_what_the_model_made() {
+fn avg_is_weighed_as_the_model_does_and_plain_is_not() {
     let device = rcml_kernels::device::parse("cpu").unwrap();
     let rows = |values: [[f32; 2]; 2]| Tensor::<2>::from_floats(values, &device);
     let embeddings = Embeddings {
@@ -200,6 +200,6 @@ fn avg_is_the_plain_mean_and_fused_what_the_model_made() {
     vectors.extend(&[3, 8], embeddings).unwrap();
     let of = |side: Side, item: u32| vectors.side(&side).unwrap().vector(item).unwrap().to_vec();
     let half = 0.5f32.sqrt();
-    assert!(close(of(Side::Mean, 3)[0], half) && close(of(Side::Mean, 3)[1], half));
-    assert_eq!((of(Side::Mean, 8), of(Side::Fused, 3)), (vec![1.0, 0.0], vec![0.6, 0.8]));
+    assert!(close(of(Side::Plain, 3)[0], half) && close(of(Side::Plain, 3)[1], half));
+    assert_eq!((of(Side::Plain, 8), of(Side::Mean, 3)), (vec![1.0, 0.0], vec![0.6, 0.8]));
 }

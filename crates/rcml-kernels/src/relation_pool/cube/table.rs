@@ -17,10 +17,10 @@ impl Table<'_> {
 
     /// (query row, result row) of every row, sorted by item.
     fn rows(&self) -> impl Iterator<Item = u32> {
-        self.pairs.order().iter().flat_map(|pair| {
+        let heads = self.heads as u32;
+        self.pairs.order().iter().flat_map(move |pair| {
             let (_, relation) = self.pairs.pairs()[*pair as usize];
-            (0..self.heads as u32)
-                .flat_map(move |head| [relation * self.heads as u32 + head, pair * self.heads as u32 + head])
+            (0..heads).flat_map(move |head| [relation * heads + head, pair * heads + head])
         })
     }
 
