@@ -41,7 +41,7 @@ pub fn embed(items: usize) {
     config.pretrained.image = EncoderSource { source, projection: Projection::Linear, ..EncoderSource::default() };
     let towers = Towers::find(&mut config.pretrained, &device).unwrap().with_cache(cache.path());
     let tokenizer = TextTokenizer::train(&TokenizerConfig::default(), [&config.same_item]).unwrap();
-    let model = config.init(&TemperatureConfig::default(), &[], &device);
+    let model = config.init(&TemperatureConfig::default(), &Default::default(), &device);
     let reads = TextReader::new(tokenizer, 64, towers);
     let embedder = Embedder::new(model, config, reads, rcml_data::ImageConfig::default(), device);
     let all: Vec<u32> = (0..dataset.items.len() as u32).collect();

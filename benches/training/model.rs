@@ -70,10 +70,10 @@ impl TwoTowers {
             transformer: trunk(size.image),
             ..VisionConfig::default()
         };
-        let text = TextConfig { max_tokens: size.tokens, transformer: trunk(size.text) };
+        let text = TextConfig { max_tokens: size.tokens, transformer: trunk(size.text), ..TextConfig::default() };
         Self {
             image: image.init(size.width, device),
-            text: text.init(size.vocabulary, size.width, &[], device),
+            text: text.init(size.vocabulary, size.width, &Default::default(), device),
             cross: (size.cross > 0).then(|| Cross::new(size.width, size.cross, device)),
             scale: Param::from_tensor(Tensor::from_floats([2.6592], device)),
         }

@@ -1,11 +1,11 @@
-//! Pool, then modulate.
+//! Pool, modulate, translate.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use rcml_kernels::{Tokens, l2_normalize};
 use serde::{Deserialize, Serialize};
 
-use crate::{AttentionConfig, Gate, LowRank, PreparedRelations, RelationAttention};
+use crate::{AttentionConfig, Gate, LowRank, PreparedRelations, RelationAttention, Relations};
 
 /// Which tokens speak.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -95,28 +95,28 @@ impl Conditioner {
     ///
     /// # Shapes
     /// - tokens: N items, width D
-    /// - relations: `[R, D]`
+    /// - relations: R, width D
     /// - output: `[N, R, D]`, unit rows
-    pub fn forward(&self, tokens: &Tokens, relations: Tensor<2>) -> Tensor<3> {
-        self.condition(tokens, relations, false)
+    pub fn forward(&self, tokens: &Tokens, relations: impl Into<Relations>) -> Tensor<3> {
+        self.condition(tokens, relations.into(), false)
     }
 
     /// Embeds every item under the generic "same item" relation, where relation attention's summary bias acts.
     ///
     /// # Shapes
-    /// - relation: `[1, D]`
+    /// - relation: one, width D
     /// - output: `[N, 1, D]`, unit rows
-    pub fn forward_generic(&self, tokens: &Tokens, relation: Tensor<2>) -> Tensor<3> {
-        self.condition(tokens, relation, true)
+    pub fn forward_generic(&self, tokens: &Tokens, relation: impl Into<Relations>) -> Tensor<3> {
+        self.condition(tokens, relation.into(), true)
     }
 
     /// Makes relations ready for any number of items: for serving, and for stores of tokens larger than memory. Nothing if
     /// the device fails to hand its values over.
     ///
     /// # Shapes
-    /// - relations: `[R, D]`
-    pub fn prepare(&self, relations: Tensor<2>) -> Option<PreparedRelations> {
-        PreparedRelations::new(self, relations)
+    /// - relations: R, width D
+    pub fn prepare(&self, relations: impl Into<Relations>) -> Option<PreparedRelations> {
+        PreparedRelations::new(self, relations.into())
     }
 
     /// Embeds without any relation: the unit summary, `[N, D]`.
@@ -124,9 +124,10 @@ impl Conditioner {
         l2_normalize(tokens.summary.clone())
     }
 
-    fn condition(&self, tokens: &Tokens, relations: Tensor<2>, generic: bool) -> Tensor<3> {
+    fn condition(&self, tokens: &Tokens, relations: Relations, generic: bool) -> Tensor<3> {
         let [n, _, d] = tokens.dims();
         let [r, _] = relations.dims();
+        let Relations { embeddings: relations, translations } = relations;
         // Relations lead from here on: each has its own map of all items, a batch of GEMMs.
         let mut z = match &self.attention {
             Some(attention) => attention.forward(tokens, relations.clone(), generic).swap_dims(0, 1),
@@ -138,7 +139,10 @@ impl Conditioner {
         if let Some(gate) = &self.gate {
             z = gate.forward(z, relations);
         }
-        let z = l2_normalize(z);
+        let z = match translations {
+            Some(translations) => l2_normalize(l2_normalize(z) + translations.unsqueeze_dim::<3>(1)),
+            None => l2_normalize(z),
+        };
         let z = if z.dims()[0] == r { z } else { z.repeat_dim(0, r) };
         z.swap_dims(0, 1)
     }
@@ -230,6 +234,8 @@ mod tests {
                 let bias: Vec<f32> = (0..n * t).map(|i| if i % 4 == 2 { -1e9 } else { 0.0 }).collect();
                 let mask = Tensor::<1>::from_floats(bias.as_slice(), &device).reshape([n, t]);
                 let tokens = Tokens::with_summary_first(states.clone(), Some(mask));
+                let translations = (heads == 2).then(|| random([r, 8], &device));
+                let relations = Relations { embeddings: relations, translations };
                 let expected: Vec<f32> = module.forward(&tokens, relations.clone()).try_into_vec_as().unwrap();
                 let values: Vec<f32> = states.try_into_vec_as().unwrap();
                 let mut found = vec![0.0; n * r * 8];

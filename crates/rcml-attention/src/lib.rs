@@ -29,6 +29,7 @@ mod form;
 mod gate;
 mod low_rank;
 mod prepared;
+mod relations;
 mod store;
 pub use rcml_kernels::Tokens;
 
@@ -38,6 +39,7 @@ pub use form::Form;
 pub use gate::Gate;
 pub use low_rank::LowRank;
 pub use prepared::PreparedRelations;
+pub use relations::Relations;
 pub use store::{StoreError, TokenStore, TokenStoreWriter, TokenType};
 
 /// The examples of the README run as tests, too.

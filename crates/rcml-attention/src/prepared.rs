@@ -7,7 +7,7 @@ use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
 use rcml_kernels::{Algorithm, LengthError, TokenView, pool_slices};
 
-use crate::Conditioner;
+use crate::{Conditioner, Relations};
 
 /// Everything of a [`Conditioner`] that depends on the relations alone, as plain values: folded queries, maps and gates.
 /// Items then need no tensor: their tokens are read where they lie, f16 and int8 as well.
@@ -20,6 +20,8 @@ pub struct PreparedRelations {
     low_rank: Option<(Vec<f32>, Vec<f32>, usize)>,
     /// `[R, D]`.
     gate: Option<Vec<f32>>,
+    /// `[R, D]`.
+    translations: Option<Vec<f32>>,
 }
 
 #[derive(Debug, Clone)]
@@ -69,8 +71,9 @@ impl Product<'_> {
 }
 
 impl PreparedRelations {
-    pub(crate) fn new(conditioner: &Conditioner, relations: Tensor<2>) -> Option<Self> {
+    pub(crate) fn new(conditioner: &Conditioner, relations: Relations) -> Option<Self> {
         let [r, d] = relations.dims();
+        let Relations { embeddings: relations, translations } = relations;
         let attention = match &conditioner.attention {
             Some(attention) => Some(attention.prepare(relations.clone())?),
             None => None,
@@ -86,7 +89,11 @@ impl PreparedRelations {
             Some(gate) => Some(values(gate.gates(relations))?),
             None => None,
         };
-        Some(Self { relations: r, width: d, attention, low_rank, gate })
+        let translations = match translations {
+            Some(translations) => Some(values(translations)?),
+            None => None,
+        };
+        Some(Self { relations: r, width: d, attention, low_rank, gate, translations })
     }
 
     /// R, D.
@@ -171,17 +178,25 @@ impl PreparedRelations {
                 Product { a: &codes, a_row: *k, b: a, b_row: d, size: [n, d, *k] }.add_into(rows, r * d, true);
             }
         }
-        // The gate and the norm in one pass over each row.
+        // The gate, the norm and the translation in one pass over each row.
         out.par_chunks_mut(d).with_min_len(64).enumerate().for_each(|(i, row)| {
             if let Some(gate) = &self.gate {
                 row.iter_mut().zip(&gate[i % r * d..]).for_each(|(z, g)| *z *= g);
             }
-            let squares: f32 = row.iter().map(|z| z * z).sum();
-            let scale = 1.0 / squares.max(1e-12).sqrt();
-            row.iter_mut().for_each(|z| *z *= scale);
+            to_unit(row);
+            if let Some(translations) = &self.translations {
+                row.iter_mut().zip(&translations[i % r * d..]).for_each(|(z, t)| *z += t);
+                to_unit(row);
+            }
         });
         Ok(())
     }
+}
+
+fn to_unit(row: &mut [f32]) {
+    let squares: f32 = row.iter().map(|z| z * z).sum();
+    let scale = 1.0 / squares.max(1e-12).sqrt();
+    row.iter_mut().for_each(|z| *z *= scale);
 }
 
 impl PreparedAttention {

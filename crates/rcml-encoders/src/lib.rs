@@ -18,6 +18,7 @@
 
 mod error;
 mod features;
+mod latent;
 pub mod pretrained;
 mod stem;
 mod text;
@@ -25,6 +26,7 @@ mod tokenizer;
 mod transformer;
 mod vision;
 mod vocabulary;
+mod word_start;
 
 pub use error::{Error, Result};
 pub use features::{FeatureConfig, FeatureEncoder, FeatureKind, FeatureProjector, FeatureShape, SequenceTransformer};
@@ -34,6 +36,7 @@ pub use text::{TextConfig, TextTransformer};
 pub use tokenizer::{TextTokenizer, TokenIds, TokenizerConfig};
 pub use transformer::{Transformer, TransformerConfig};
 pub use vision::{Stem, VisionConfig, VisionTransformer};
+pub use word_start::{WordStart, WordVectors};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

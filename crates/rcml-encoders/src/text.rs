@@ -8,7 +8,7 @@ use rcml_kernels::Tokens;
 use serde::{Deserialize, Serialize};
 
 use crate::transformer::linear;
-use crate::{TokenIds, Transformer, TransformerConfig};
+use crate::{TokenIds, Transformer, TransformerConfig, WordStart, WordVectors};
 
 /// A text transformer as data. The vocabulary's size comes from the tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,13 +16,15 @@ use crate::{TokenIds, Transformer, TransformerConfig};
 pub struct TextConfig {
     /// Longest text in tokens; the rest is cut off.
     pub max_tokens: usize,
+    /// Where the vectors of words start.
+    pub words: WordVectors,
     /// The trunk.
     pub transformer: TransformerConfig,
 }
 
 impl Default for TextConfig {
     fn default() -> Self {
-        Self { max_tokens: 64, transformer: TransformerConfig::default() }
+        Self { max_tokens: 128, words: WordVectors::default(), transformer: TransformerConfig::default() }
     }
 }
 
@@ -38,16 +40,23 @@ impl TextConfig {
         self.transformer.validate().map_err(|message| format!("transformer.{message}"))
     }
 
-    /// Builds an encoder for `vocabulary` ids whose tokens have width `width`. `salience` is the log of each id's weight in the
-    /// summary at the start, one per id; empty = all the same.
-    pub fn init(&self, vocabulary: usize, width: usize, salience: &[f32], device: &Device) -> TextTransformer {
+    /// Builds an encoder for `vocabulary` ids whose tokens have width `width`. `start` was counted for this vocabulary and for
+    /// word vectors of the trunk's width; what is not there starts at random, and with the same weight for every id.
+    pub fn init(&self, vocabulary: usize, width: usize, start: &WordStart, device: &Device) -> TextTransformer {
         let inner = self.transformer.width;
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
+        // Large beside what the blocks add at the start: a word keeps its identity, also one that training rarely sees.
+        let mut embed = EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(1.0)).init(device);
+        if start.latent.len() == vocabulary * inner {
+            let square = start.latent.iter().map(|v| v * v).sum::<f32>() / start.latent.len().max(1) as f32;
+            let latent = TensorData::new(start.latent.clone(), [vocabulary, inner]);
+            let latent = Tensor::from_data(latent, device);
+            embed.weight = embed.weight.map(|random| ((random + latent) / (1.0 + square).sqrt()).detach());
+        }
         TextTransformer {
-            // Large beside what the blocks add at the start: a word keeps its identity, also one that training rarely sees.
-            embed: EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(1.0)).init(device),
-            salience: Param::from_tensor(if salience.len() == vocabulary {
-                Tensor::<1>::from_floats(salience, device).unsqueeze_dim(1).detach()
+            embed,
+            salience: Param::from_tensor(if start.salience.len() == vocabulary {
+                Tensor::<1>::from_floats(start.salience.as_slice(), device).unsqueeze_dim(1).detach()
             } else {
                 Tensor::zeros([vocabulary, 1], device)
             }),
@@ -103,7 +112,8 @@ mod tests {
     #[test]
     fn padding_changes_nothing() {
         for (_, device) in rcml_kernels::device::test_devices() {
-            let encoder = TextConfig { max_tokens: 8, ..TextConfig::default() }.init(20, 16, &[], &device);
+            let encoder =
+                TextConfig { max_tokens: 8, ..TextConfig::default() }.init(20, 16, &WordStart::default(), &device);
             let alone = TokenIds::padded(vec![vec![3, 4, 5]], 0);
             let beside = TokenIds::padded(vec![vec![3, 4, 5], vec![6, 7, 8, 9, 10, 11]], 0);
             let (alone, beside) = (encoder.forward(&alone, &device), encoder.forward(&beside, &device));

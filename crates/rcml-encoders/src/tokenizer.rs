@@ -1,6 +1,6 @@
 //! Text -> ids, with a tokenizer trained on the training texts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ahash::AHashMap;
@@ -107,36 +107,23 @@ impl TextTokenizer {
         self.inner.get_vocab_size(true)
     }
 
-    /// The log of each id's inverse document frequency over texts, `ln(1 + ln((N + 1) / (n + 1)))`: 0 for an id in every text,
-    /// highest for one in none.
-    ///
-    /// # Errors
-    /// The library's, with its own words.
-    pub fn salience<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<f32>> {
-        let mut texts_with = vec![0u32; self.vocabulary()];
-        let ids = self.encode(texts, usize::MAX)?;
-        for row in 0..ids.texts() {
-            let range = row * ids.length()..(row + 1) * ids.length();
-            let real = ids.ids[range.clone()].iter().zip(&ids.real[range]).filter(|(_, real)| **real);
-            for id in real.map(|(id, _)| *id).collect::<BTreeSet<i32>>() {
-                texts_with[id as usize] += 1;
-            }
-        }
-        let total = texts.len() as f32 + 1.0;
-        Ok(texts_with.iter().map(|n| (1.0 + (total / (*n as f32 + 1.0)).ln()).ln()).collect())
-    }
-
     /// Ids of texts, cut at `max_tokens` and padded to the longest. A text without any token becomes one padding token, so
     /// that every text has a state to pool.
     ///
     /// # Errors
     /// The library's, with its own words.
     pub fn encode<S: AsRef<str> + Sync>(&self, texts: &[S], max_tokens: usize) -> Result<TokenIds> {
+        let mut rows = self.rows(texts)?;
+        rows.iter_mut().for_each(|row| row.truncate(max_tokens));
+        Ok(TokenIds::padded(rows, self.padding))
+    }
+
+    /// Ids of texts, whole.
+    pub(crate) fn rows<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<Vec<Vec<u32>>> {
         let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
         let encodings =
             self.inner.encode_batch_fast(texts, false).map_err(|error| ErrorKind::Tokenizer(error.to_string()))?;
-        let rows = encodings.iter().map(|encoding| encoding.get_ids().iter().copied().take(max_tokens).collect());
-        Ok(TokenIds::padded(rows.collect(), self.padding))
+        Ok(encodings.iter().map(|encoding| encoding.get_ids().to_vec()).collect())
     }
 }
 

@@ -244,7 +244,7 @@ impl Scorer for ModelScorer {
 
     fn relation_vector(&mut self, relation: RelationRef) -> Result<Option<Vec<f32>>> {
         let (query, _) = self.words(relation)?;
-        Ok(Some(values(self.embedder.relation_embedding(&query)?)?))
+        Ok(Some(values(self.embedder.relation_embedding(&query)?.embeddings)?))
     }
 
     fn text_vectors(&mut self, texts: &[String]) -> Result<Option<ItemVectors>> {

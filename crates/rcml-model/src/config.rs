@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::{FusionConfig, Roles};
 use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_encoders::pretrained::Projection;
-use rcml_encoders::{FeatureConfig, FeatureShape, TextConfig, VisionConfig};
+use rcml_encoders::{FeatureConfig, FeatureShape, TextConfig, TextTokenizer, VisionConfig, WordStart};
 use serde::{Deserialize, Serialize};
 
 use crate::PretrainedConfig;
@@ -45,6 +45,9 @@ pub struct ModelConfig {
     pub side: ConditionedSide,
     /// Which relations embed their two ends in different roles.
     pub roles: Roles,
+    /// Whether a query moves towards what its relation speaks of: the relation's own embedding, weighed by channel, is added to
+    /// the query's (with `roles`, candidates have weights of their own, which start at none). Needs `roles`.
+    pub translate: bool,
     /// Whether relation embeddings are scaled to unit mean square before they condition, so that a long description does not
     /// condition more weakly than a short one. The paper does not.
     pub normalize_relations: bool,
@@ -111,6 +114,7 @@ impl Default for ModelConfig {
             width: 128,
             side: ConditionedSide::Both,
             roles: Roles::default(),
+            translate: true,
             normalize_relations: true,
             center: true,
             fusion: FusionConfig::default(),
@@ -132,6 +136,17 @@ impl ModelConfig {
     /// The words that a relation conditions with.
     pub fn words_of<'a>(&'a self, relation: &'a str) -> &'a str {
         if self.relation_words { relation } else { &self.same_item }
+    }
+
+    /// What the words of this model's own text encoder weigh and mean before training; nothing where a pretrained encoder reads.
+    ///
+    /// # Errors
+    /// The tokenizer's.
+    pub fn words_at_start(&self, tokenizer: &TextTokenizer, texts: &[&str]) -> rcml_encoders::Result<WordStart> {
+        if self.pretrained.text.is_set() {
+            return Ok(WordStart::default());
+        }
+        WordStart::count(tokenizer, self.text.words, self.text.transformer.width, texts)
     }
 
     /// Checks the values.

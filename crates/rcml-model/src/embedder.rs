@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use rcml_attention::{Modulate, Pool};
+use rcml_attention::{Modulate, Pool, Relations};
 use rcml_data::{Dataset, ImageConfig, Role};
-use rcml_encoders::{TextTokenizer, Tokens};
+use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
@@ -93,7 +93,7 @@ impl Embedder {
         let towers = Towers::of_run(&saved.model.pretrained, device)?;
         let texts = TextReader::new(tokenizer, saved.model.text.max_tokens, towers);
         // The temperature is part of the weights, so its configuration does not matter here.
-        let model = saved.model.init(&TemperatureConfig::default(), &[], device);
+        let model = saved.model.init(&TemperatureConfig::default(), &WordStart::default(), device);
         let model = texts.towers().adapt(model, device)?;
         let model = load_weights(model, &saved.model.pretrained, run.join("model.safetensors"))?;
         Ok(Self::new(model, saved.model, texts, saved.image, device.clone()))
@@ -111,9 +111,9 @@ impl Embedder {
         // Means that nothing has moved yet, and confidences that nothing has taught.
         (config.center, config.fusion) = (false, FusionConfig::Mean);
         config.relation_in_text = relation_in_text;
-        let salience = self.texts.tokenizer().salience(texts)?;
+        let words = config.words_at_start(self.texts.tokenizer(), texts)?;
         self.device.seed(seed);
-        let model = config.init(&TemperatureConfig::default(), &salience, &self.device);
+        let model = config.init(&TemperatureConfig::default(), &words, &self.device);
         let model = self.texts.towers().adapt(model, &self.device)?;
         Ok(Self { model, config, ..self.clone() })
     }
@@ -217,11 +217,11 @@ impl Embedder {
         Ok(EncodedItems { items: (0..texts.len() as u32).collect(), chunk, modalities: vec![column] })
     }
 
-    /// The embedding that a relation conditions with, `[1, D]`.
+    /// The embedding that a relation conditions with.
     ///
     /// # Errors
     /// The tokenizer's or the device's.
-    pub fn relation_embedding(&self, relation: &RelationQuery) -> Result<Tensor<2>> {
+    pub fn relation_embedding(&self, relation: &RelationQuery) -> Result<Relations> {
         match relation {
             RelationQuery::Relation(text, role) => self.relation(text, *role),
             RelationQuery::SameItem => self.relation(&self.config.same_item, Role::Either),
@@ -258,8 +258,7 @@ impl Embedder {
         Ok(Embeddings { modalities, fused: l2_normalize(fused) })
     }
 
-    /// A relation's embedding, `[1, D]`.
-    fn relation(&self, text: &str, role: Role) -> Result<Tensor<2>> {
+    fn relation(&self, text: &str, role: Role) -> Result<Relations> {
         let text = self.texts.read(&[self.config.words_of(text)])?;
         self.model.relations(&text, &[role], &self.device).ok_or_else(other_encoder)
     }

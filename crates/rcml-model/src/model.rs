@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
-use rcml_attention::Conditioner;
+use rcml_attention::{Conditioner, Relations};
 use rcml_data::Role;
 use rcml_encoders::pretrained::{ImageTower, StateProjector, TextTower, frozen_parameters};
-use rcml_encoders::{FeatureEncoder, TextTransformer, Tokens, VisionTransformer};
+use rcml_encoders::{FeatureEncoder, TextTransformer, Tokens, VisionTransformer, WordStart};
+use rcml_kernels::l2_normalize;
 use rcml_losses::{Temperature, TemperatureConfig};
 
 use crate::center::{Center, subtract};
@@ -33,7 +34,10 @@ pub struct Rcml {
     centers: Vec<Center>,
     fusion: Fusion,
     conditioner: Conditioner,
+    /// `[2, D]`, of source and target.
     roles: Option<Param<Tensor<2>>>,
+    /// `[2, D]`: how much of a relation's embedding is added to items in each role.
+    translation: Option<Param<Tensor<2>>>,
     /// The temperature of the objective.
     pub temperature: Temperature,
     normalize_relations: bool,
@@ -56,8 +60,8 @@ pub struct EncodedModality {
 }
 
 impl ModelConfig {
-    /// Builds the model; `vocabulary` and `modalities` must be set. `salience`: see [`rcml_encoders::TextConfig::init`].
-    pub fn init(&self, temperature: &TemperatureConfig, salience: &[f32], device: &Device) -> Rcml {
+    /// Builds the model; `vocabulary` and `modalities` must be set. `words`: see [`rcml_encoders::TextConfig::init`].
+    pub fn init(&self, temperature: &TemperatureConfig, words: &WordStart, device: &Device) -> Rcml {
         let has = |name: &str| self.modalities.iter().any(|m| m.name == name);
         let features = self.modalities.iter().filter(|m| m.input > 0);
         let features = features
@@ -68,7 +72,7 @@ impl ModelConfig {
             encoder.is_set().then(new)
         };
         Rcml {
-            text: (!pretrained.text.is_set()).then(|| self.text.init(self.vocabulary, self.width, salience, device)),
+            text: (!pretrained.text.is_set()).then(|| self.text.init(self.vocabulary, self.width, words, device)),
             text_tower: None,
             text_states: projector(&pretrained.text),
             image_tower: None,
@@ -84,6 +88,12 @@ impl ModelConfig {
             conditioner: self.conditioner.init(self.width, device),
             roles: (self.roles != Roles::None)
                 .then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
+            translation: (self.translate && self.roles != Roles::None).then(|| {
+                Param::from_tensor(
+                    Tensor::cat(vec![Tensor::ones([1, self.width], device), Tensor::zeros([1, self.width], device)], 0)
+                        .detach(),
+                )
+            }),
             temperature: temperature.init(device),
             normalize_relations: self.normalize_relations,
             base: Arc::new([]),
@@ -212,30 +222,31 @@ impl Rcml {
         config.modalities.iter().filter_map(encode).collect()
     }
 
-    /// Embeds relation texts in roles: the text encoder's summary, plus the learned role of a directed relation's end.
+    /// Embeds relation texts in roles: the text encoder's summary, plus the learned role of a relation's end.
     ///
     /// # Shapes
     /// - texts, roles: R
-    /// - output: `[R, D]`; `None` where the texts are not the input of this model's text encoder
-    pub fn relations(&self, texts: &TextInput, roles: &[Role], device: &Device) -> Option<Tensor<2>> {
+    /// - output: R, width D; `None` where the texts are not the input of this model's text encoder
+    pub fn relations(&self, texts: &TextInput, roles: &[Role], device: &Device) -> Option<Relations> {
         let mut h = self.read_text(texts, device)?.summary;
+        let one_hot = |role: &Role| match role {
+            Role::Either => [0.0f32, 0.0],
+            Role::Source => [1.0, 0.0],
+            Role::Target => [0.0, 1.0],
+        };
+        let marks: Vec<f32> = roles.iter().flat_map(one_hot).collect();
+        let marks = Tensor::<2>::from_data(TensorData::new(marks, [roles.len(), 2]), device);
+        let translations =
+            self.translation.as_ref().map(|weights| l2_normalize(h.clone()) * marks.clone().matmul(weights.val()));
         if self.normalize_relations {
             let mean_square = h.clone().square().mean_dim(1);
             h = h / mean_square.clamp_min(1e-6).sqrt();
         }
-        Some(match &self.roles {
-            Some(embedding) => {
-                let one_hot = |role: &Role| match role {
-                    Role::Either => [0.0f32, 0.0],
-                    Role::Source => [1.0, 0.0],
-                    Role::Target => [0.0, 1.0],
-                };
-                let marks: Vec<f32> = roles.iter().flat_map(one_hot).collect();
-                let marks = Tensor::<2>::from_data(TensorData::new(marks, [roles.len(), 2]), device);
-                h + marks.matmul(embedding.val())
-            }
+        let embeddings = match &self.roles {
+            Some(roles) => h + marks.matmul(roles.val()),
             None => h,
-        })
+        };
+        Some(Relations { embeddings, translations })
     }
 
     /// Encodes texts of items alone; `None` where they are not the input of this model's text encoder.

@@ -108,7 +108,7 @@ fn an_untrained_model_around_clip_is_clip() {
         config.conditioner.rank = 4;
         config.validate().unwrap();
         let tokenizer = TextTokenizer::train(&rcml_encoders::TokenizerConfig::default(), &texts).unwrap();
-        let model = config.init(&TemperatureConfig::default(), &[], &device());
+        let model = config.init(&TemperatureConfig::default(), &Default::default(), &device());
         let reads = TextReader::new(tokenizer, 64, towers);
         let embedder = Embedder::new(model, config, reads, ImageConfig::default(), device());
         let items: Vec<u32> = (0..dataset.items.len() as u32).collect();

@@ -9,8 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rcml_data::{
     Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
 };
-use rcml_encoders::TextTokenizer;
 use rcml_encoders::pretrained::cache_folder;
+use rcml_encoders::{TextTokenizer, WordStart};
 use rcml_losses::{AnchorRow, Objective, PairTargets};
 use rcml_model::{
     ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, TextInput, TextReader, Towers,
@@ -24,8 +24,8 @@ pub(crate) struct RunData {
     pub(crate) dataset: Dataset,
     pub(crate) splits: Splits,
     pub(crate) texts: TextReader,
-    /// Weight of each token in a text's summary at the start.
-    pub(crate) salience: Vec<f32>,
+    /// What the words of the model's own text encoder weigh and mean at the start.
+    pub(crate) words: WordStart,
     pub(crate) reader: ItemReader,
     pub(crate) sampler: RelationSampler,
     pub(crate) record: TrainingRecord,
@@ -93,7 +93,7 @@ impl RunData {
             tokenizer.save(&file)?;
             tokenizer
         };
-        let salience = tokenizer.salience(&texts)?;
+        let words = config.model.words_at_start(&tokenizer, &texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
         let towers = Towers::find(&mut config.model.pretrained, device)?;
         config.validate()?;
@@ -136,7 +136,7 @@ impl RunData {
             dataset,
             splits,
             texts: reads,
-            salience,
+            words,
             reader,
             sampler,
             record,

@@ -9,8 +9,7 @@ use crate::{Error, OptimizerConfig, Result};
 
 /// Parameters whose size means something by itself, and rows of words that a batch may not even contain: pulling them to zero
 /// would only fight the gradient.
-const NOT_DECAYED: &str =
-    r"(norm|bias|position|roles|residual|temperature|text\.embed|salience|\.words$|\.kinds$|\.class$|\.registers$)";
+const NOT_DECAYED: &str = r"(norm|bias|position|roles|translation|residual|temperature|text\.embed|salience|\.words$|\.kinds$|\.class$|\.registers$)";
 
 /// AdamW (Loshchilov and Hutter 2019) whose step is one pass over a parameter; Burn's makes a dozen. The state is Burn's own,
 /// so that their checkpoints can be read by each other.

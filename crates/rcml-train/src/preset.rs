@@ -21,6 +21,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
     let unconditioned = ModelConfig {
         conditioner: conditioner(Pool::Summary, Modulate::None),
         roles: Roles::None,
+        translate: false,
         ..base.model.clone()
     };
     match name {
@@ -43,6 +44,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
             },
             model: ModelConfig {
                 roles: Roles::None,
+                translate: false,
                 normalize_relations: false,
                 fusion: FusionConfig::Mean,
                 conditioner: ConditionerConfig {
@@ -62,7 +64,11 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
         }),
         // A diagonal gate on the summary (Hydra): the cheap alternative to attention.
         "gate" => Some(RunConfig {
-            model: ModelConfig { conditioner: conditioner(Pool::Summary, Modulate::Gate), ..base.model.clone() },
+            model: ModelConfig {
+                conditioner: conditioner(Pool::Summary, Modulate::Gate),
+                translate: false,
+                ..base.model.clone()
+            },
             ..base
         }),
         // Relation edges as extra positives without conditioning; the relation's text joins the query's at test time. Items

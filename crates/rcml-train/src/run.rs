@@ -84,7 +84,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         device = device.gradient_checkpointing();
     }
     device.seed(config.seed);
-    let model = config.model.init(&config.objective.temperature, &data.salience, &device);
+    let model = config.model.init(&config.objective.temperature, &data.words, &device);
     let towers = data.texts.towers();
     let model = towers.adapt(model, &device)?;
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;

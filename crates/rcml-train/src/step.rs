@@ -1,6 +1,7 @@
 //! The forward pass of a training step.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_attention::Relations;
 use rcml_losses::{ConditionedModality, Objective, PairTargets, Term};
 use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
 
@@ -82,7 +83,7 @@ fn related(
     model: &Rcml,
     config: &ModelConfig,
     modality: &EncodedModality,
-    relations: Tensor<2>,
+    relations: Relations,
     input: &StepInput,
     everyone: bool,
     device: &Device,
@@ -168,7 +169,7 @@ mod tests {
             config.modalities = vec![ModalityShape { name: "shape".into(), input: 3, tokens: 1 }];
             config.vocabulary = 16;
             device.seed(3);
-            let model = config.init(&Default::default(), &[], &device);
+            let model = config.init(&Default::default(), &Default::default(), &device);
             let random =
                 |shape: [usize; 3]| Tensor::<3>::random(shape, burn::tensor::Distribution::Normal(0.0, 1.0), &device);
             let modality = EncodedModality {
@@ -178,7 +179,7 @@ mod tests {
                 mean: None,
             };
             let relations = random([1, 4, WIDTH]).reshape([4, WIDTH]);
-            let found = related(&model, &config, &modality, relations.clone(), &input(), false, &device);
+            let found = related(&model, &config, &modality, relations.clone().into(), &input(), false, &device);
             let values = |z: Tensor<3>| z.try_into_vec_as::<f32>().unwrap();
             let under = |slot: usize| {
                 let relation = relations.clone().slice([slot..slot + 1, 0..WIDTH]);

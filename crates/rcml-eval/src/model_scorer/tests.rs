@@ -40,7 +40,7 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     let modality = ModalityShape::raw;
     let mut config = ModelConfig {
         width: 24,
-        text: TextConfig { max_tokens: 12, transformer: trunk.clone() },
+        text: TextConfig { max_tokens: 12, transformer: trunk.clone(), ..TextConfig::default() },
         image: VisionConfig { size: 16, patch: 8, transformer: trunk, ..VisionConfig::default() },
         conditioner: ConditionerConfig { rank: 4, ..ConditionerConfig::default() },
         vocabulary: tokenizer.vocabulary(),
@@ -50,7 +50,7 @@ fn model(dataset: &Dataset, change: impl Fn(&mut ModelConfig)) -> (Embedder, Ite
     change(&mut config);
     let device = rcml_kernels::device::parse("cpu").unwrap();
     device.seed(3);
-    let network = config.init(&TemperatureConfig::default(), &[], &device);
+    let network = config.init(&TemperatureConfig::default(), &Default::default(), &device);
     let texts = TextReader::new(tokenizer, config.text.max_tokens, Towers::none(&device));
     let embedder = Embedder::new(network, config, texts, ImageConfig::default(), device);
     let reader = embedder.reader(dataset, &(0..ITEMS).collect::<Vec<_>>(), &|_| {}).unwrap();

@@ -1,0 +1,26 @@
+//! What items are conditioned on.
+
+use burn::tensor::Tensor;
+
+/// R relations, embedded.
+#[derive(Debug, Clone)]
+pub struct Relations {
+    /// What relation attention, the low-rank map and the gate are made from, `[R, D]`.
+    pub embeddings: Tensor<2>,
+    /// What is added to the unit embedding of every item, `[R, D]`: an item looks for what is like itself and, to that extent, like
+    /// what the relation speaks of (TransE, Bordes et al. 2013, with a vector made from words). `None` = nothing.
+    pub translations: Option<Tensor<2>>,
+}
+
+impl Relations {
+    /// R, D.
+    pub fn dims(&self) -> [usize; 2] {
+        self.embeddings.dims()
+    }
+}
+
+impl From<Tensor<2>> for Relations {
+    fn from(embeddings: Tensor<2>) -> Self {
+        Self { embeddings, translations: None }
+    }
+}
