@@ -2,26 +2,20 @@
 //!
 //! Every size is built and read by a process of its own, so that peaks of memory are its own. `--full` adds 100 million
 //! edges; `--json FILE` writes the numbers for programs; `--folder DIR` says where there is room (11 GB for the largest).
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot run says so by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, unreachable_pub, reason = "a bench that cannot run says so by panicking")]
+
+#[path = "graph/catalogue.rs"]
+mod catalogue;
 
 use std::hint::black_box;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use catalogue::{QUESTIONS, RELATIONS, items, last, questions, stream};
 use rcml_benches::{Arguments, Process, Report, Table};
-use rcml_data::{Edge, GraphBuilder, Relation, RelationGraph, RelationSampler, SamplerConfig};
+use rcml_data::RelationGraph;
 use serde_json::{Value, json};
-
-const RELATIONS: u32 = 1000;
-
-/// Items of a batch.
-const BATCH: usize = 512;
-
-/// Questions asked in turn; many more than fit into the caches with their answers.
-const QUESTIONS: usize = 1 << 20;
 
 fn main() -> Result<(), String> {
     let arguments = Arguments::of_this_process();
@@ -61,31 +55,6 @@ fn measure(edges: u64, folder: &Path) -> Value {
     numbers
 }
 
-/// Ten edges for every item.
-fn items(edges: u64) -> u64 {
-    edges / 10
-}
-
-/// Edges of a catalogue with popular things in it: sources are spread evenly, targets and relations are not (the share of the
-/// most popular hundredth is a fifth of all targets). One stream of a generator, so that it costs no memory.
-fn stream(edges: u64) -> impl Iterator<Item = Edge> {
-    let mut rng = ChaCha8Rng::seed_from_u64(7);
-    let items = items(edges);
-    (0..edges).map(move |_| {
-        let skewed = |u: f64, power: i32, n: u64| (u.powi(power) * n as f64) as u64;
-        let relation = skewed(rng.random(), 2, u64::from(RELATIONS));
-        let source = rng.random_range(0..items);
-        let target = skewed(rng.random(), 3, items);
-        // Never an edge from an item to itself.
-        let target = if target == source { (target + 1) % items } else { target };
-        Edge::new(relation as u32, source as u32, target as u32)
-    })
-}
-
-fn symmetric(relation: u32) -> bool {
-    relation.is_multiple_of(2)
-}
-
 fn build(edges: u64, path: &Path) -> Value {
     let start = Instant::now();
     let drawn: u64 = stream(edges).map(|edge| u64::from(edge.target)).sum();
@@ -93,10 +62,7 @@ fn build(edges: u64, path: &Path) -> Value {
     black_box(drawn);
 
     let (start, used) = (Instant::now(), Process::now().seconds);
-    let symmetric: Vec<bool> = (0..RELATIONS).map(symmetric).collect();
-    let mut builder = GraphBuilder::new(path, items(edges) as usize, &symmetric, GraphBuilder::MEMORY).unwrap();
-    stream(edges).for_each(|edge| builder.push(edge).unwrap());
-    let counts = builder.finish().unwrap();
+    let counts = catalogue::build(edges, path);
     let seconds = start.elapsed().as_secs_f64();
     let now = Process::now();
     json!({
@@ -121,11 +87,7 @@ fn read(path: &Path) -> Value {
     // In turns, since the machine may be slower at one time than at another.
     let rounds = [0; 3].map(|_| [Rate::of(|| _ = black_box(one_by_one())), Rate::of(|| _ = black_box(many()))]);
     let [one_by_one, many] = [0, 1].map(|way| Rate::median(rounds.map(|round| round[way])));
-    let relations: Vec<Relation> =
-        (0..RELATIONS).map(|r| Relation::new(format!("r{r}"), "goes with").symmetric(symmetric(r))).collect();
-    let config = SamplerConfig { items: BATCH, relations: 16, relation_power: 0.5, ..SamplerConfig::default() };
-    let training = (0..graph.items() as u32).collect();
-    let sampler = RelationSampler::new(config, 7, training, &relations, graph.clone()).unwrap();
+    let sampler = catalogue::sampler(&graph);
     let mut step = 0;
     let batches = Rate::of(|| {
         step += 1;
@@ -179,22 +141,6 @@ impl Rate {
         };
         Self { clock: middle(rates.map(|rate| rate.clock)), processor: middle(rates.map(|rate| rate.processor)) }
     }
-}
-
-/// Touches the answer.
-fn last(targets: &[u32]) -> u64 {
-    targets.last().map_or(0, |&target| u64::from(target))
-}
-
-/// Random anchors of random relations: each question has an answer, and the next one lies anywhere else.
-fn questions(graph: &RelationGraph) -> Vec<(u32, u32)> {
-    let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let one = |_| {
-        let relation = rng.random_range(0..RELATIONS);
-        let anchors = graph.anchors(relation);
-        (relation, anchors[rng.random_range(0..anchors.len() as u64) as usize])
-    };
-    (0..QUESTIONS).map(one).collect()
 }
 
 fn table(results: &[Value]) -> Table {
