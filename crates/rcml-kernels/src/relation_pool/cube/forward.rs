@@ -5,8 +5,9 @@
 
 use cubecl::prelude::*;
 
+use super::block::Block;
 use super::plan::Plan;
-use super::rows::note;
+use super::sums::Sums;
 use super::tile::{LOWEST, dots, load, shift};
 
 /// A cube takes an item and a block of query rows, and reads the item's tokens once for all of them, a tile at a time, with a
@@ -31,10 +32,7 @@ pub(super) fn pool<E: Float, V: Size>(
     if cube < cubes as usize {
         let unit = UNIT_POS as usize;
         let (token_count, row_count) = (token_count as usize, row_count as usize);
-        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.tokens * plan.width));
-        let mut weights = Shared::<[f32]>::new_slice(comptime!(plan.rows * plan.tokens));
-        let mut query_rows = Shared::<[u32]>::new_slice(plan.rows);
-        let mut result_rows = Shared::<[u32]>::new_slice(plan.rows);
+        let mut block = Block::<V>::new(plan);
         let mut largest = Shared::<[f32]>::new_slice(plan.rows);
         let mut total = Shared::<[f32]>::new_slice(plan.rows);
         let mut rescale = Shared::<[f32]>::new_slice(plan.rows);
@@ -48,28 +46,21 @@ pub(super) fn pool<E: Float, V: Size>(
             first = table[cube * 3 + 1] as usize;
             rows = table[cube * 3 + 2] as usize;
         }
-        note(table, &mut query_rows, &mut result_rows, item, first, rows, row_count, cubes as usize * 3, plan);
+        block.rows.of_item(table, cubes as usize * 3, item, first, rows, row_count, plan);
         if unit < plan.rows {
             largest[unit] = f32::new(LOWEST);
             total[unit] = f32::new(0.0);
         }
 
-        // The unit's columns, and the rows that it sums up.
-        let column = unit % plan.columns;
         let slots = comptime!(plan.slots());
         let share = comptime!(plan.share(plan.rows));
-        let own = unit / plan.columns * share;
-        let mut sums = Array::<Vector<f32, V>>::new(comptime!(share * slots));
-        #[unroll]
-        for i in 0..comptime!(share * slots) {
-            sums[i] = Vector::new(0.0f32);
-        }
+        let mut sums = Sums::<V>::new(share, plan);
 
         let mut start = 0usize;
         while start < token_count {
             sync_cube();
             let width = plan.width;
-            load::<E, V>(tokens, &mut tile, item * token_count * width, start * width, token_count * width, plan);
+            load::<E, V>(tokens, &mut block.tile, item * token_count * width, start * width, token_count * width, plan);
             sync_cube();
             let across = comptime!(plan.tokens / plan.patch[0]);
             let mut patch = UNIT_POS_Y as usize;
@@ -77,7 +68,7 @@ pub(super) fn pool<E: Float, V: Size>(
                 let token = (patch % across) * plan.patch[0];
                 let row = (patch / across) * plan.patch[1];
                 let mut found = Array::<f32>::new(comptime!(plan.patch[0] * plan.patch[1]));
-                dots::<V>(&tile, queries, &query_rows, token, row, &mut found, plan);
+                dots::<V>(&block.tile, queries, &block.rows.queries, token, row, &mut found, plan);
                 if UNIT_POS_X == 0 {
                     #[unroll]
                     for t in 0..plan.patch[0] {
@@ -85,7 +76,7 @@ pub(super) fn pool<E: Float, V: Size>(
                         #[unroll]
                         for q in 0..plan.patch[1] {
                             let logit = found[comptime!(q * plan.patch[0] + t)] + bias;
-                            weights[(row + q) * plan.tokens + token + t] = max(logit, f32::new(LOWEST));
+                            block.weights[(row + q) * plan.tokens + token + t] = max(logit, f32::new(LOWEST));
                         }
                     }
                 }
@@ -98,16 +89,16 @@ pub(super) fn pool<E: Float, V: Size>(
                 let old = largest[unit];
                 let mut new = old;
                 for t in 0..here {
-                    new = max(new, weights[at + t]);
+                    new = max(new, block.weights[at + t]);
                 }
                 let scale = (old - new).exp();
                 let mut sum = total[unit] * scale;
                 for t in 0..plan.tokens {
                     let mut weight = 0.0f32;
                     if t < here {
-                        weight = (weights[at + t] - new).exp();
+                        weight = (block.weights[at + t] - new).exp();
                     }
-                    weights[at + t] = weight;
+                    block.weights[at + t] = weight;
                     sum += weight;
                 }
                 largest[unit] = new;
@@ -115,20 +106,21 @@ pub(super) fn pool<E: Float, V: Size>(
                 rescale[unit] = scale;
             }
             sync_cube();
-            if own < plan.rows {
+            if sums.first < plan.rows {
                 #[unroll]
                 for s in 0..slots {
-                    let at = column + s * plan.columns;
+                    let at = sums.column + s * plan.columns;
                     if at < plan.width {
                         #[unroll]
                         for k in 0..share {
-                            sums[comptime!(s * share + k)] *= Vector::new(rescale[own + k]);
+                            sums.values[comptime!(s * share + k)] *= Vector::new(rescale[sums.first + k]);
                         }
                         for t in 0..plan.tokens {
-                            let x = tile[t * plan.width + at];
+                            let x = block.tile[t * plan.width + at];
                             #[unroll]
                             for k in 0..share {
-                                sums[comptime!(s * share + k)] += x * Vector::new(weights[(own + k) * plan.tokens + t]);
+                                sums.values[comptime!(s * share + k)] +=
+                                    x * Vector::new(block.weights[(sums.first + k) * plan.tokens + t]);
                             }
                         }
                     }
@@ -136,24 +128,24 @@ pub(super) fn pool<E: Float, V: Size>(
             }
             start += plan.tokens;
         }
-        if own < plan.rows {
+        if sums.first < plan.rows {
             #[unroll]
             for s in 0..slots {
-                let at = column + s * plan.columns;
+                let at = sums.column + s * plan.columns;
                 if at < plan.width {
                     #[unroll]
                     for k in 0..share {
-                        if own + k < rows {
-                            let result = result_rows[own + k] as usize;
+                        if sums.first + k < rows {
+                            let result = block.rows.results[sums.first + k] as usize;
                             pooled[result * plan.width + at] =
-                                sums[comptime!(s * share + k)] / Vector::new(total[own + k]);
+                                sums.values[comptime!(s * share + k)] / Vector::new(total[sums.first + k]);
                         }
                     }
                 }
             }
         }
         if unit < rows {
-            let result = result_rows[unit] as usize;
+            let result = block.rows.results[unit] as usize;
             stats[result * 2] = largest[unit];
             stats[result * 2 + 1] = total[unit];
         }

@@ -13,7 +13,7 @@ use cubecl::server::CubeCountSelection;
 
 use super::plan::{Hardware, Plan};
 use super::table::Table;
-use super::{backward, forward};
+use super::{corrections, forward, query_gradients, token_gradients};
 use crate::PairList;
 use crate::cpu::{Algorithm, Needs};
 
@@ -87,7 +87,7 @@ impl<'a> Launch<'a> {
     }
 
     /// P and the softmax's statistics.
-    pub(super) fn forward(self) -> (CubeTensor, CubeTensor) {
+    pub(super) fn forward(&self) -> (CubeTensor, CubeTensor) {
         let [n, t, d, r, h] = self.dims;
         let [pooled, stats] = [d, 2].map(|width| match &self.pairs {
             Some(table) => self.empty(&[table.pairs.len(), h, width], DType::F32),
@@ -100,29 +100,27 @@ impl<'a> Launch<'a> {
             }
             None => (self.nothing(), n * (r * h).div_ceil(self.plan.rows)),
         };
-        let Self { tokens, bias, queries, plan, .. } = self;
-        let client = tokens.client.clone();
-        let address = address(&[&tokens, &pooled]);
+        let [tokens, bias, queries] = self.inputs();
         // SAFETY: past their ends the kernel neither reads (tokens, bias) nor writes (result rows), and rows are those that
         // `PairList` has checked.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
             forward::pool::launch_unchecked(
-                &client,
-                CubeCountSelection::new(&client, cubes as u32).cube_count(),
-                plan.cube_dim(),
-                address,
+                &self.tokens.client,
+                self.count(cubes),
+                self.plan.cube_dim(),
+                address(&[&self.tokens, &pooled]),
                 self.vector,
-                tokens.into_buffer_arg(),
-                bias.into_buffer_arg(),
-                queries.into_buffer_arg(),
+                tokens,
+                bias,
+                queries,
                 table,
                 pooled.clone().into_buffer_arg(),
                 stats.clone().into_buffer_arg(),
                 t as u32,
                 (r * h) as u32,
                 cubes as u32,
-                plan,
+                self.plan,
                 self.element,
             );
         }
@@ -131,7 +129,7 @@ impl<'a> Launch<'a> {
 
     /// Gradients of tokens, bias and queries; an empty tensor for one that is not needed.
     pub(super) fn backward(
-        self,
+        &self,
         pooled: CubeTensor,
         stats: CubeTensor,
         grad: CubeTensor,
@@ -153,9 +151,9 @@ impl<'a> Launch<'a> {
         // SAFETY: rows past the last are read as the last and not written.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            backward::corrections::launch_unchecked(
+            corrections::corrections::launch_unchecked(
                 &self.tokens.client,
-                CubeCountSelection::new(&self.tokens.client, cubes as u32).cube_count(),
+                self.count(cubes),
                 self.plan.cube_dim(),
                 address(&[&pooled]),
                 self.vector,
@@ -176,18 +174,19 @@ impl<'a> Launch<'a> {
         let d_bias = self.empty(&[n, t], DType::F32);
         let table = self.pairs.as_ref().map_or_else(|| self.nothing(), |table| self.upload(&table.by_item()));
         let cubes = n * t.div_ceil(self.plan.tokens);
+        let [tokens, bias, queries] = self.inputs();
         // SAFETY: as in `forward`.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            backward::token_gradients::launch_unchecked(
+            token_gradients::token_gradients::launch_unchecked(
                 &self.tokens.client,
-                CubeCountSelection::new(&self.tokens.client, cubes as u32).cube_count(),
+                self.count(cubes),
                 self.plan.cube_dim(),
                 address(&[&self.tokens, grad]),
                 self.vector,
-                self.tokens.clone().into_buffer_arg(),
-                self.bias.clone().into_buffer_arg(),
-                self.queries.clone().into_buffer_arg(),
+                tokens,
+                bias,
+                queries,
                 grad.clone().into_buffer_arg(),
                 saved.clone().into_buffer_arg(),
                 table,
@@ -222,18 +221,19 @@ impl<'a> Launch<'a> {
         };
         let parts = self.empty(&[cubes, block, d], DType::F32);
         let client = &self.tokens.client;
+        let [tokens, bias, queries] = self.inputs();
         // SAFETY: as in `forward`; each cube writes the rows of its part.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            backward::query_gradients::launch_unchecked(
+            query_gradients::query_gradients::launch_unchecked(
                 client,
-                CubeCountSelection::new(client, cubes as u32).cube_count(),
+                self.count(cubes),
                 self.plan.cube_dim(),
                 address(&[&self.tokens, grad, &parts]),
                 self.vector,
-                self.tokens.clone().into_buffer_arg(),
-                self.bias.clone().into_buffer_arg(),
-                self.queries.clone().into_buffer_arg(),
+                tokens,
+                bias,
+                queries,
                 grad.clone().into_buffer_arg(),
                 saved.clone().into_buffer_arg(),
                 table,
@@ -253,7 +253,7 @@ impl<'a> Launch<'a> {
         // SAFETY: `sums` names parts that the kernel above has written; units past the last row do nothing.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            backward::sum_parts::launch_unchecked(
+            query_gradients::sum_parts::launch_unchecked(
                 client,
                 calculate_cube_count_elemwise(client, vectors, units),
                 units,
@@ -267,6 +267,15 @@ impl<'a> Launch<'a> {
             );
         }
         total
+    }
+
+    /// What every kernel over tokens reads.
+    fn inputs(&self) -> [BufferArg; 3] {
+        [&self.tokens, &self.bias, &self.queries].map(|tensor| tensor.clone().into_buffer_arg())
+    }
+
+    fn count(&self, cubes: usize) -> CubeCount {
+        CubeCountSelection::new(&self.tokens.client, cubes as u32).cube_count()
     }
 
     fn empty(&self, shape: &[usize], dtype: DType) -> CubeTensor {

@@ -1,15 +1,21 @@
 //! GPU backends: one source of kernels for WebGPU's shading language and for CUDA.
 //!
-//! `plan` cuts a launch into cubes, `table` says which rows a list of pairs has; `forward` and `backward` hold the kernels,
-//! `tile` and `rows` what they share, `launch` calls them.
+//! `plan` cuts a launch into cubes, `table` says which rows a list of pairs has, `launch` calls the kernels: `forward`,
+//! `corrections`, `token_gradients` and `query_gradients`. They are made of what a cube's units share (`block`, `rows`, `tile`,
+//! `slopes`) and what each adds up (`sums`).
 
-mod backward;
+mod block;
+mod corrections;
 mod forward;
 mod launch;
 mod plan;
+mod query_gradients;
 mod rows;
+mod slopes;
+mod sums;
 mod table;
 mod tile;
+mod token_gradients;
 
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
