@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use rcml_attention::Form;
 use rcml_benches::{Clock, Limits, median};
 use rcml_kernels::Algorithm;
+use rcml_kernels::device::adapter;
 
 use crate::inputs::{Inputs, Ours, holds_half};
 use crate::limiter::Limiter;
@@ -43,11 +44,13 @@ pub struct Plan<'a> {
     pub small: bool,
 }
 
-/// All rows, the machine's limits, and the peer's version.
+/// All rows, the device's limits, and the peer's version.
 pub struct Outcome {
     pub clock: Clock,
     pub rows: Vec<Row>,
     pub limits: Limits,
+    /// What the driver calls the device; none for the processor's own backends.
+    pub adapter: Option<String>,
     pub peer: Option<String>,
 }
 
@@ -93,7 +96,8 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
         }
     }
     let peer = peer.map(|peer| peer.version.clone());
-    Ok(Outcome { clock: plan.clock, rows, limits: limits.limits(), peer })
+    let (limits, adapter) = (limits.limits(), adapter(plan.device));
+    Ok(Outcome { clock: plan.clock, rows, limits, adapter, peer })
 }
 
 pub fn direction(backward: bool) -> &'static str {

@@ -17,8 +17,9 @@ fn fastest<'a>(rows: &'a [Row], like: &Row, wanted: impl Fn(&Row) -> bool) -> Op
 pub fn table(outcome: &Outcome) -> String {
     let limits = &outcome.limits;
     let mut text = format!(
-        "{}; {} threads on both sides, {} time{}\nread {:.1} GB/s, copy {:.1} GB/s (read + written), matrix product {:.0} GFLOP/s\n\n",
+        "{}{}; {} threads on both sides, {} time{}\nread {:.1} GB/s, copy {:.1} GB/s (read + written), matrix product {:.0} GFLOP/s\n\n",
         Machine::this(),
+        outcome.adapter.as_ref().map_or(String::new(), |adapter| format!("; {adapter}")),
         rayon::current_num_threads(),
         outcome.clock.name(),
         outcome.peer.as_ref().map_or(String::new(), |peer| format!("; {peer}")),
@@ -89,6 +90,7 @@ pub fn json(outcome: &Outcome) -> Value {
     json!({
         "bench": "attention",
         "machine": Machine::this().to_string(),
+        "adapter": outcome.adapter,
         "threads": rayon::current_num_threads(),
         "clock": outcome.clock.name(),
         "peer": outcome.peer,

@@ -50,6 +50,17 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
+/// What the driver calls a device; `None` for the backends of the CPU.
+#[cfg(feature = "cube")]
+pub fn adapter(device: &Device) -> Option<String> {
+    device.identity().map(|identity| identity.name)
+}
+/// What the driver calls a device; `None` for the backends of the CPU.
+#[cfg(not(feature = "cube"))]
+pub fn adapter(_device: &Device) -> Option<String> {
+    None
+}
+
 /// The devices that tests run on: `RCML_TEST_DEVICES=flex,ndarray,wgpu`, or every CPU backend of this build.
 ///
 /// # Panics
