@@ -1,7 +1,5 @@
 //! What the device can do at best, measured on it between everything else.
 
-use std::time::Instant;
-
 use burn::tensor::{Device, Distribution, Tensor};
 use rcml_benches::{Clock, Limits, Probe, median};
 
@@ -35,7 +33,7 @@ impl Limiter {
     pub fn measure(&mut self, clock: Clock) {
         match self {
             Self::Processor(probe) => probe.measure(clock),
-            Self::Device(probe) => probe.measure(),
+            Self::Device(probe) => probe.measure(clock),
         }
     }
 
@@ -52,25 +50,22 @@ impl Limiter {
 }
 
 impl DeviceProbe {
-    fn measure(&mut self) {
+    fn measure(&mut self, clock: Clock) {
         let bytes = (self.values.shape().num_elements() * 4) as f64;
-        let read = self.time(|probe| drop(probe.values.clone().sum_dim(1)));
-        let copy = self.time(|probe| drop(probe.values.clone().add_scalar(1.0)));
-        let product = self.time(|probe| drop(probe.square.clone().matmul(probe.square.clone())));
+        let read = self.time(clock, |probe| drop(probe.values.clone().sum_dim(1)));
+        let copy = self.time(clock, |probe| drop(probe.values.clone().add_scalar(1.0)));
+        let product = self.time(clock, |probe| drop(probe.square.clone().matmul(probe.square.clone())));
         let operations = 2.0 * (self.square.dims()[0] as f64).powi(3);
         self.runs.push(Limits { read: bytes / read, copy: 2.0 * bytes / copy, gemm: operations / product });
     }
 
-    /// Seconds of the second of two runs.
-    fn time(&self, run: impl Fn(&Self)) -> f64 {
-        let mut seconds = 0.0;
-        for _ in 0..2 {
-            let _ = self.device.sync();
-            let start = Instant::now();
+    /// Seconds of the second of two runs. Processor time says something of a device that is a program on it.
+    fn time(&self, clock: Clock, run: impl Fn(&Self)) -> f64 {
+        let synchronised = || {
             run(self);
             let _ = self.device.sync();
-            seconds = start.elapsed().as_secs_f64();
-        }
-        seconds
+        };
+        synchronised();
+        clock.time(synchronised)
     }
 }
