@@ -1,5 +1,6 @@
 //! What the gradients need of each result row.
 
+#![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
 #![allow(unsafe_code, unreachable_pub, reason = "what the macro writes for launching a kernel")]
 
 use cubecl::prelude::*;
