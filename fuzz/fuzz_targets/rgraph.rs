@@ -98,8 +98,10 @@ fn reseal(file: &mut [u8]) {
             let (start, length) = (number(file, at)?, number(file, at + 8)?);
             file.get(start as usize..start.checked_add(length)? as usize)
         };
-        if let Some(checksum) = bytes().map(xxh3_64) {
-            file[at + 16..at + 24].copy_from_slice(&checksum.to_le_bytes());
+        let checksum = bytes().map(xxh3_64);
+        // A file may be cut within its header.
+        if let Some((checksum, place)) = checksum.zip(file.get_mut(at + 16..at + 24)) {
+            place.copy_from_slice(&checksum.to_le_bytes());
         }
     }
     if file.len() >= 152 {
