@@ -3,7 +3,8 @@
 //! The nouns: [`Tokens`] are an encoder's output (token states, mask, summary); a [`Conditioner`] turns tokens and
 //! relation embeddings into one unit vector per item and relation, in two independent steps: *pool* (which tokens speak:
 //! the summary, or [`RelationAttention`]) and *modulate* (which channels speak: nothing, a [`Gate`], a [`LowRank`] map, or
-//! both). [`ConditionerConfig`] names the combination. For serving, [`PreparedRelations`] hold all that depends on relations
+//! both). [`ConditionerConfig`] names the combination. [`Relations`] may bring a vector besides that is added to what comes out.
+//! For serving, [`PreparedRelations`] hold all that depends on relations
 //! alone, and a [`TokenStore`] is a file of tokens that may be larger than memory.
 //!
 //! ```

@@ -13,7 +13,7 @@ use crate::{Result, TextTokenizer};
 pub enum WordVectors {
     /// Every word has a random vector of its own: no two words have anything in common until training says so.
     Random,
-    /// Half a random vector, half the word's place in the latent semantic analysis of the training texts: words that stand in
+    /// A random vector and, up to as much, the word's place in the latent semantic analysis of the training texts: words that stand in
     /// like texts start near each other, also those that hardly any pair of items speaks of.
     #[default]
     Latent,

@@ -89,10 +89,10 @@ impl ModelConfig {
             roles: (self.roles != Roles::None)
                 .then(|| Initializer::Normal { mean: 0.0, std: 0.5 }.init([2, self.width], device)),
             translation: (self.translate && self.roles != Roles::None).then(|| {
-                Param::from_tensor(
-                    Tensor::cat(vec![Tensor::ones([1, self.width], device), Tensor::zeros([1, self.width], device)], 0)
-                        .detach(),
-                )
+                // Of sources all, of targets nothing: what is added to both ends says nothing about their order.
+                let [source, target] = [1.0, 0.0].map(|weight| vec![weight; self.width]);
+                let weights = TensorData::new([source, target].concat(), [2, self.width]);
+                Param::from_tensor(Tensor::from_data(weights, device))
             }),
             temperature: temperature.init(device),
             normalize_relations: self.normalize_relations,
