@@ -53,7 +53,9 @@ impl Options {
                     let all = !self.quick || source.name == PLANTED || sources.len() == 1;
                     let wanted = METHODS.iter().filter(|method| (method.table == MAIN) == main && (main || all));
                     let pretrained = self.encoders.is_some();
-                    let left_out = |method: &&Method| pretrained && (method.freezes() || method.rereads());
+                    let left_out = |method: &&Method| {
+                        pretrained && (method.freezes() || method.rereads() || method.starts_words())
+                    };
                     for method in wanted.filter(|method| !left_out(method)) {
                         let folder = format!("{}-s{seed}", slug(method.name));
                         cells.push(Cell {
@@ -109,7 +111,10 @@ mod tests {
 
         let quick = options(true).cells(&sources);
         assert!(quick.iter().all(|cell| cell.method.table == MAIN || cell.source.name == "synthetic"));
-        let left_out = |cell: &Cell| cell.method.freezes() || cell.method.rereads();
+        let left_out = |cell: &Cell| {
+            let method = cell.method;
+            method.freezes() || method.rereads() || method.starts_words()
+        };
         assert!(!quick.iter().any(left_out) && cells.iter().any(left_out), "of pretrained encoders alone");
         assert_eq!(options(true).common().last().unwrap(), "sampler.items=16");
     }

@@ -40,6 +40,9 @@ const fn part(name: &'static str, settings: &'static [&'static str]) -> Method {
 /// Freezes the encoders; says nothing where they are frozen anyway.
 const FROZEN: &[&str] = &["optimizer.rates.text=0", "optimizer.rates.image=0"];
 
+/// Says nothing where a pretrained encoder reads the texts.
+const WORDS_AT_RANDOM: &[&str] = &["model.text.words=random"];
+
 /// All methods; the reference of every comparison comes first.
 pub(crate) const METHODS: &[Method] = &[
     preset("rcml"),
@@ -85,7 +88,7 @@ pub(crate) const METHODS: &[Method] = &[
     part("rcml, not centred", &["model.center=false"]),
     part("rcml, plain mean of modalities", &["model.fusion=mean"]),
     part("rcml, no translation", &["model.translate=false"]),
-    part("rcml, words at random", &["model.text.words=random"]),
+    part("rcml, words at random", WORDS_AT_RANDOM),
     part("rcml, no gate on the residual", &["model.conditioner.attention.residual=false"]),
     part("rcml, random start of attention", &["model.conditioner.attention.init=random"]),
     part("rcml, 4 heads", &["model.conditioner.attention.heads=4"]),
@@ -99,6 +102,11 @@ impl Method {
     /// Whether it changes nothing where encoders are frozen from the start.
     pub(crate) fn freezes(&self) -> bool {
         self.settings == FROZEN
+    }
+
+    /// Whether it changes nothing where a pretrained encoder reads the texts.
+    pub(crate) fn starts_words(&self) -> bool {
+        self.settings == WORDS_AT_RANDOM
     }
 
     /// Whether training reads the text of every pair of item and relation anew: with a pretrained encoder, which no cache can spare

@@ -24,12 +24,10 @@ struct SparseRows {
 }
 
 impl SparseRows {
-    /// Unit rows of count x idf, one per document.
-    fn of_documents<'a>(documents: impl Iterator<Item = &'a [u32]>, idf: &[f32]) -> Self {
+    /// Unit rows of count x idf, one per document, whose words are in ascending order.
+    fn of_documents(documents: impl Iterator<Item = Vec<u32>>, idf: &[f32]) -> Self {
         let mut rows = Self { starts: vec![0], columns: vec![], values: vec![] };
-        for document in documents {
-            let mut terms = document.to_vec();
-            terms.sort_unstable();
+        for terms in documents {
             let first = rows.columns.len();
             for run in terms.chunk_by(|a, b| a == b) {
                 rows.columns.push(run[0]);
@@ -82,7 +80,13 @@ impl SparseRows {
 /// `ROUNDS` x (4 x words counted x width + 2 x vocabulary x width^2) operations.
 pub(crate) fn latent_vectors(documents: &[Vec<u32>], idf: &[f32], width: usize) -> Vec<f32> {
     let vocabulary = idf.len();
-    let distinct: BTreeSet<&[u32]> = documents.iter().map(Vec::as_slice).filter(|ids| !ids.is_empty()).collect();
+    // As bags of words: neither their order nor that of the documents changes a bit.
+    let sorted = |document: &Vec<u32>| {
+        let mut words = document.clone();
+        words.sort_unstable();
+        words
+    };
+    let distinct: BTreeSet<Vec<u32>> = documents.iter().filter(|ids| !ids.is_empty()).map(sorted).collect();
     let stride = distinct.len().div_ceil(DOCUMENTS).max(1);
     let rows = SparseRows::of_documents(distinct.into_iter().step_by(stride), idf);
     let columns = rows.transposed(vocabulary);
@@ -197,8 +201,9 @@ mod tests {
         assert_eq!(vectors[40..], [0.0, 0.0]);
         let square: f32 = vectors.iter().map(|v| v * v).sum::<f32>() / vectors.len() as f32;
         assert!((square - 1.0).abs() < 1e-4, "{square}");
-        // The same document again tells nothing new.
-        let twice: Vec<Vec<u32>> = documents.iter().chain(&documents[..90]).cloned().collect();
+        // The same documents again, backwards, tell nothing new.
+        let backwards = documents.iter().rev().map(|d| d.iter().rev().copied().collect::<Vec<u32>>());
+        let twice: Vec<Vec<u32>> = backwards.chain(documents[..90].iter().cloned()).collect();
         assert_eq!(latent_vectors(&twice, &[1.0; 21], 2), vectors);
     }
 
@@ -206,10 +211,11 @@ mod tests {
     /// directions as words, x (A^T A + ridge)^-1 y.
     #[test]
     fn a_full_basis_whitens() {
-        let documents = topics();
+        let documents: Vec<Vec<u32>> =
+            topics().into_iter().map(|d| d.into_iter().collect::<BTreeSet<u32>>().into_iter().collect()).collect();
         let (idf, words) = ([1.0; 20], 20);
         let vectors = latent_vectors(&documents, &idf, words);
-        let rows = SparseRows::of_documents(documents.iter().map(Vec::as_slice), &idf);
+        let rows = SparseRows::of_documents(documents.iter().cloned(), &idf);
         // sum over documents of coordinates^2: trace of (A^T A)(A^T A + ridge)^-1, the same along every direction but for the
         // ridge. The weakest direction keeps at least its share s^2 / (s^2 + 0.3 mean) of the strongest one's.
         let coordinates = rows.times(&vectors, words);

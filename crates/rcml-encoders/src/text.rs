@@ -47,7 +47,8 @@ impl TextConfig {
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
         // Large beside what the blocks add at the start: a word keeps its identity, also one that training rarely sees.
         let mut embed = EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(1.0)).init(device);
-        if start.latent.len() == vocabulary * inner {
+        let keeps_words = !start.latent.is_empty() && start.latent.len() == vocabulary * inner;
+        if keeps_words {
             let square = start.latent.iter().map(|v| v * v).sum::<f32>() / start.latent.len().max(1) as f32;
             let latent = TensorData::new(start.latent.clone(), [vocabulary, inner]);
             let latent = Tensor::from_data(latent, device);
@@ -55,6 +56,7 @@ impl TextConfig {
         }
         TextTransformer {
             embed,
+            keeps_words,
             salience: Param::from_tensor(if start.salience.len() == vocabulary {
                 Tensor::<1>::from_floats(start.salience.as_slice(), device).unsqueeze_dim(1).detach()
             } else {
@@ -75,6 +77,8 @@ impl TextConfig {
 #[derive(Module, Debug)]
 pub struct TextTransformer {
     embed: Embedding,
+    /// Whether the vectors of words stay as they started.
+    keeps_words: bool,
     salience: Param<Tensor<2>>,
     position: Param<Tensor<2>>,
     transformer: Transformer,
@@ -95,7 +99,9 @@ impl TextTransformer {
         let log_bias = (mask.clone() - 1.0) * 1.0e9;
 
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
-        let x = self.embed.forward(input.clone()) + position;
+        let words = self.embed.weight.val();
+        let words = if self.keeps_words { words.detach() } else { words };
+        let x = embedding(words, input.clone()) + position;
         let states = linear(&self.project, self.transformer.forward(x, Some(&log_bias)));
         let weight = embedding(self.salience.val(), input).exp() * mask.unsqueeze_dim::<3>(2);
         let summary = (states.clone() * weight.clone()).sum_dim(1) / weight.sum_dim(1);

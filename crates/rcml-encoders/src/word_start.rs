@@ -7,14 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::latent::latent_vectors;
 use crate::{Result, TextTokenizer};
 
-/// Where the vectors of words start.
+/// Where the vectors of words come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum WordVectors {
     /// Every word has a random vector of its own: no two words have anything in common until training says so.
     Random,
     /// A random vector and, up to as much, the word's place in the latent semantic analysis of the training texts: words that stand in
-    /// like texts start near each other, also those that hardly any pair of items speaks of.
+    /// like texts are near each other, also those that hardly any pair of items speaks of. They are kept: training learns how to read
+    /// them and leaves them where they are.
     #[default]
     Latent,
 }

@@ -108,6 +108,8 @@ fn an_untrained_model_around_clip_is_clip() {
         config.conditioner.rank = 4;
         config.validate().unwrap();
         let tokenizer = TextTokenizer::train(&rcml_encoders::TokenizerConfig::default(), &texts).unwrap();
+        // A query would move towards its relation's words from the start.
+        config.translate = false;
         let model = config.init(&TemperatureConfig::default(), &Default::default(), &device());
         let reads = TextReader::new(tokenizer, 64, towers);
         let embedder = Embedder::new(model, config, reads, ImageConfig::default(), device());

@@ -97,7 +97,7 @@ fn scores_are_those_of_the_plain_computation_in_any_order() {
     let text = |name: &str, role| RelationQuery::Relation(name.into(), role);
     let asked = [
         (RelationRef::Index(1), [text("is a part of", Role::Source), text("is a part of", Role::Target)]),
-        (RelationRef::Index(0), [text("is like", Role::Either), text("is like", Role::Either)]),
+        (RelationRef::Index(0), [text("is like", Role::Source), text("is like", Role::Target)]),
         (RelationRef::SameItem, [RelationQuery::SameItem, RelationQuery::SameItem]),
         (RelationRef::Index(1), [text("is a part of", Role::Source), text("is a part of", Role::Target)]),
     ];
