@@ -41,7 +41,8 @@ impl TextConfig {
     }
 
     /// Builds an encoder for `vocabulary` ids whose tokens have width `width`. `start` was counted for this vocabulary and for
-    /// word vectors of the trunk's width; what is not there starts at random, and with the same weight for every id.
+    /// word vectors of the trunk's width; what is not there starts at random, and with the same weight for every id. Word vectors that are
+    /// there are kept: no gradient reaches them.
     pub fn init(&self, vocabulary: usize, width: usize, start: &WordStart, device: &Device) -> TextTransformer {
         let inner = self.transformer.width;
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };

@@ -55,6 +55,7 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
 pub fn adapter(device: &Device) -> Option<String> {
     device.identity().map(|identity| identity.name)
 }
+
 /// What the driver calls a device; `None` for the backends of the CPU.
 #[cfg(not(feature = "cube"))]
 pub fn adapter(_device: &Device) -> Option<String> {

@@ -55,13 +55,17 @@ pub fn load_weights(mut model: Rcml, pretrained: &PretrainedConfig, path: impl A
     if pretrained.is_set() {
         check_encoders(pretrained, path)?;
     }
-    let mut store = SafetensorsStore::from_file(path).allow_partial(!model.base().is_empty());
+    // What is missing is told below, in one line.
+    let mut store = SafetensorsStore::from_file(path).allow_partial(true);
     let result = model.load_from(&mut store).map_err(|error| Error::file(path, error))?;
     let base: HashSet<&str> = model.base().iter().map(String::as_str).collect();
     let missing: Vec<&str> =
         result.missing.iter().map(|(name, _)| name.as_str()).filter(|name| !base.contains(name)).collect();
     if !missing.is_empty() {
-        return Err(Error::file(path, format!("tensors of the configured model are missing: {}", missing.join(", "))));
+        let names = missing.join(", ");
+        let message =
+            format!("tensors of the configured model are missing: {names}; expected weights of this version of rcml");
+        return Err(Error::file(path, message));
     }
     if !result.unused.is_empty() {
         let names = result.unused.join(", ");
@@ -81,5 +85,33 @@ fn check_encoders(pretrained: &PretrainedConfig, path: &Path) -> Result<()> {
         )),
         // Runs of before wrote none; their configuration was checked when the encoders were opened.
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcml_losses::TemperatureConfig;
+
+    use super::*;
+    use crate::{ModalityShape, ModelConfig};
+
+    #[test]
+    fn a_missing_tensor_is_named_in_one_line() {
+        let device = rcml_kernels::device::parse("cpu").unwrap();
+        let model = |translate: bool, width: usize| {
+            let shape = ModalityShape { name: "shape".into(), input: 3, tokens: 1 };
+            let mut config =
+                ModelConfig { translate, width, vocabulary: 8, modalities: vec![shape], ..ModelConfig::default() };
+            config.conditioner.rank = 2;
+            config.init(&TemperatureConfig::default(), &Default::default(), &device)
+        };
+        let none = PretrainedConfig::default();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        save_weights(&model(false, 8), &none, &path).unwrap();
+        load_weights(model(false, 8), &none, &path).unwrap();
+        let message = load_weights(model(true, 8), &none, &path).unwrap_err().to_string();
+        assert!(message.contains("missing: translation; expected") && !message.contains('\n'), "{message}");
+        assert!(load_weights(model(false, 16), &none, &path).is_err(), "another shape");
     }
 }
