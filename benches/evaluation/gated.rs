@@ -54,9 +54,11 @@ impl Scorer for Gated {
         self.turn(relation);
         let mut scores = vec![0.0; queries.len() * candidates.len()];
         let queries = self.rows(queries);
-        // The corpus is all items in their order.
-        if candidates.len() * self.width == self.vectors.len() {
-            row_products(&queries, &self.vectors, self.width, &mut scores);
+        // The corpus is asked for in its order.
+        let first = candidates.first().map_or(0, |first| *first as usize);
+        if candidates.iter().zip(first..).all(|(item, row)| *item as usize == row) {
+            let part = &self.vectors[first * self.width..][..candidates.len() * self.width];
+            row_products(&queries, part, self.width, &mut scores);
         } else {
             row_products(&queries, &self.rows(candidates), self.width, &mut scores);
         }

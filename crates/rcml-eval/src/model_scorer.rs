@@ -340,10 +340,11 @@ impl<'a> Rows<'a> {
     fn matrix(&self, items: &[u32]) -> Matrix<'a> {
         let (width, all) = (self.column.width, &self.column.values);
         let present = items.iter().map(|item| self.vector(*item).is_some()).collect();
-        // The usual case: all candidates in the order in which they were embedded.
-        let in_order = items.iter().zip(0..).all(|(item, row)| self.rows.get(item) == Some(&row));
+        // The usual case: candidates in the order in which they were embedded.
+        let first = items.first().and_then(|item| self.rows.get(item)).copied().unwrap_or(0);
+        let in_order = items.iter().zip(first..).all(|(item, row)| self.rows.get(item) == Some(&row));
         let values = if in_order {
-            Cow::Borrowed(&all[..items.len() * width])
+            Cow::Borrowed(&all[first * width..][..items.len() * width])
         } else {
             let mut values = vec![0.0; items.len() * width];
             for (item, row) in items.iter().zip(values.chunks_mut(width.max(1))) {

@@ -37,7 +37,8 @@ pub trait Scorer {
         Ok(())
     }
 
-    /// Scores of all candidates for all queries (dataset indices). The query is the source end of a directed relation.
+    /// Scores of all candidates for all queries (dataset indices). The query is the source end of a directed relation. A score does
+    /// not depend, to the last bit, on what else the call asks for: a corpus is asked for in parts, its right answers beforehand.
     ///
     /// # Shapes
     /// `[queries, candidates]`, row-major.

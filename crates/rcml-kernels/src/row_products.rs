@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code, reason = "the library's interface is made of pointers")]
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use gemm::{Parallelism, gemm};
@@ -14,7 +15,8 @@ const CHUNK: usize = 8 * TILE;
 /// Rows of x that are multiplied at a time: bounds the memory of a tile.
 const ROWS: usize = 1024;
 
-/// out\[i, j\] = <x_i, y_j>, with all threads.
+/// out\[i, j\] = <x_i, y_j>, with all threads. A product depends on its two rows alone, to the last bit: not on the rows beside
+/// them, nor on the number of threads.
 ///
 /// # Shapes
 /// - x: `[n, width]`, y: `[m, width]`, out: `[n, m]`, all row-major
@@ -30,7 +32,28 @@ const ROWS: usize = 1024;
 pub fn row_products(x: &[f32], y: &[f32], width: usize, out: &mut [f32]) {
     let (n, m) = (rows(x, width), rows(y, width));
     assert_eq!(out.len(), n * m, "out holds {} values, expected {n} x {m}", out.len());
-    multiply(x, y, width, out, Parallelism::Rayon(0));
+    if m >= LEAST[1] && n >= LEAST[0] {
+        return multiply(x, y, width, out, Parallelism::Rayon(0));
+    }
+    let (x, y) = (padded(x, width, LEAST[0]), padded(y, width, LEAST[1]));
+    let columns = rows(&y, width);
+    let mut whole = vec![0.0; rows(&x, width) * columns];
+    multiply(&x, &y, width, &mut whole, Parallelism::Rayon(0));
+    out.chunks_mut(m.max(1)).zip(whole.chunks(columns)).for_each(|(out, row)| out.copy_from_slice(&row[..m]));
+}
+
+/// Rows of x and y from which on the library always sums a product in the same order: below, it has other kernels, and cuts long
+/// rows elsewhere (`gemm` 0.19: up to 256 products, up to 64 rows on both sides, a single row).
+const LEAST: [usize; 2] = [4, 65];
+
+/// At least so many rows; the new ones are zero.
+fn padded(values: &[f32], width: usize, least: usize) -> Cow<'_, [f32]> {
+    if values.len() >= least * width {
+        return Cow::Borrowed(values);
+    }
+    let mut padded = values.to_vec();
+    padded.resize(least * width, 0.0);
+    Cow::Owned(padded)
 }
 
 /// For every row of x the k rows of y with the largest product, as (row of y, product), best first; of equal products the lower
@@ -191,6 +214,33 @@ mod tests {
             let mut out = vec![f32::NAN; n * m];
             row_products(&x, &y, width, &mut out);
             assert_eq!(out, plain(&x, &y, width).concat(), "{n} {m} {width}");
+        }
+    }
+
+    /// Of rows that are no whole numbers, so that another order of summation shows.
+    #[test]
+    fn a_product_depends_on_its_rows_alone() {
+        let noise = |rows: usize, width: usize, seed: u64| -> Vec<f32> {
+            matrix(rows, 3 * width, seed).chunks(3).map(|v| 0.3 * v[0] + 0.07 * v[1] + 0.011 * v[2]).collect()
+        };
+        for width in [1, 2, 3, 31, 512, 768, 1100] {
+            let (x, y) = (noise(70, width, 5), noise(300, width, 6));
+            let mut whole = vec![0.0; 70 * 300];
+            row_products(&x, &y, width, &mut whole);
+            for (n, m) in
+                [(1, 1), (1, 300), (2, 3), (3, 129), (16, 16), (17, 64), (64, 65), (70, 1), (70, 64), (5, 299)]
+            {
+                for (from_x, from_y) in [(0, 0), (70 - n, 300 - m)] {
+                    let (x, y) = (&x[from_x * width..][..n * width], &y[from_y * width..][..m * width]);
+                    let mut part = vec![f32::NAN; n * m];
+                    for threads in [1, 3] {
+                        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                        pool.install(|| row_products(x, y, width, &mut part));
+                        let of_whole = (0..n).flat_map(|i| &whole[(from_x + i) * 300 + from_y..][..m]);
+                        assert!(part.iter().eq(of_whole), "{n} x {m} rows of {width}, {threads} threads");
+                    }
+                }
+            }
         }
     }
 

@@ -26,4 +26,5 @@ pub use error::MetricError;
 pub use gain::{ndcg, recall};
 pub use multiclass::Confusion;
 pub use placement::Placement;
+pub(crate) use placement::PlacementCount;
 pub use rank::Rank;

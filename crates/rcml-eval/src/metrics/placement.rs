@@ -34,42 +34,80 @@ struct Group {
     wrong: usize,
 }
 
-/// Thresholds that are counted one pass each; more of them are cheaper after a sort.
+/// Distinct scores of right answers that are counted one pass each; for more of them a candidate looks up where it stands.
 const PASSES: usize = 16;
+/// Candidates that all passes go through before the next ones: they stay in the nearest cache.
+const BLOCK: usize = 2048;
+
+/// A [`Placement`] on the way: what stands before and beside each right answer of the candidates seen so far.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacementCount {
+    groups: Vec<Group>,
+}
+
+impl PlacementCount {
+    /// Of the scores of right answers; NaN ranks last.
+    pub(crate) fn new(right: &[f32]) -> Self {
+        let mut sorted = right.to_vec();
+        Rank::sort(&mut sorted);
+        let mut groups: Vec<Group> = Vec::new();
+        let mut right_before = 0;
+        for tied in sorted.chunk_by(|a, b| order(*a, *b) == Ordering::Equal) {
+            groups.push(Group { score: tied[0], right_before, right: tied.len(), wrong_before: 0, wrong: 0 });
+            right_before += tied.len();
+        }
+        Self { groups }
+    }
+
+    /// Counts candidates.
+    pub(crate) fn add(&mut self, scores: &[f32]) {
+        if self.groups.len() <= PASSES {
+            for block in scores.chunks(BLOCK) {
+                for group in &mut self.groups {
+                    let (better, tied) = counts(group.score, block);
+                    group.wrong_before += better;
+                    group.wrong += tied;
+                }
+            }
+            return;
+        }
+        // first[g]: candidates that are better than group g and than none before it.
+        let mut first = vec![0; self.groups.len() + 1];
+        for &score in scores {
+            let at = self.groups.partition_point(|group| order(group.score, score) == Ordering::Greater);
+            match self.groups.get_mut(at) {
+                Some(group) if order(group.score, score) == Ordering::Equal => {
+                    group.wrong += 1;
+                    first[at + 1] += 1;
+                }
+                _ => first[at] += 1,
+            }
+        }
+        let mut better = 0;
+        for (group, first) in self.groups.iter_mut().zip(first) {
+            better += first;
+            group.wrong_before += better;
+        }
+    }
+
+    /// The placement among all candidates counted but those with the scores `left_out`, each of which was counted.
+    pub(crate) fn placement(mut self, left_out: &[f32]) -> Placement {
+        for group in &mut self.groups {
+            let (better, tied) = counts(group.score, left_out);
+            group.wrong_before = group.wrong_before.saturating_sub(better);
+            group.wrong = group.wrong.saturating_sub(tied);
+        }
+        let right = self.groups.iter().map(|group| group.right).sum();
+        Placement { groups: self.groups, right }
+    }
+}
 
 impl Placement {
     /// Of the scores of right answers and of wrong candidates. NaN ranks last.
     pub fn of(right: &[f32], wrong: &[f32]) -> Self {
-        Self::within(right, wrong, &[])
-    }
-
-    /// Of the scores of right answers in a corpus that holds them, the wrong candidates, and others that do not count: `left_out`
-    /// has the scores of the right answers and of those others, each of which stands in `corpus` as well.
-    pub(crate) fn within(right: &[f32], corpus: &[f32], left_out: &[f32]) -> Self {
-        let mut sorted = right.to_vec();
-        Rank::sort(&mut sorted);
-        let mut groups: Vec<Group> = Vec::new();
-        let mut before = 0;
-        for tied in sorted.chunk_by(|a, b| order(*a, *b) == Ordering::Equal) {
-            groups.push(Group { score: tied[0], right_before: before, right: tied.len(), wrong_before: 0, wrong: 0 });
-            before += tied.len();
-        }
-        let mut sorted_corpus = Vec::new();
-        if groups.len() > PASSES {
-            sorted_corpus = corpus.to_vec();
-            Rank::sort(&mut sorted_corpus);
-        }
-        for group in &mut groups {
-            let (better, tied) = if sorted_corpus.is_empty() {
-                counts(group.score, corpus)
-            } else {
-                let rank = Rank::of_sorted(group.score, &sorted_corpus);
-                (rank.better, rank.wrong)
-            };
-            let (less, fewer) = counts(group.score, left_out);
-            (group.wrong_before, group.wrong) = (better.saturating_sub(less), tied.saturating_sub(fewer));
-        }
-        Self { groups, right: right.len() }
+        let mut count = PlacementCount::new(right);
+        count.add(wrong);
+        count.placement(&[])
     }
 
     /// Of candidates with a mark for the right ones.
@@ -139,18 +177,16 @@ impl Group {
     }
 }
 
-/// How many scores are better than one, and how many equal it.
+/// How many of fewer than 2^32 scores are better than one, and how many equal it.
 fn counts(score: f32, scores: &[f32]) -> (usize, usize) {
     // One comparison a pass, summed in 32 bits: the compiler makes wide registers of it.
-    const BLOCK: usize = 4096;
-    let sum = |test: &dyn Fn(&[f32]) -> u32| scores.chunks(BLOCK).map(|block| test(block) as usize).sum::<usize>();
     if score.is_nan() {
-        let unknown = sum(&|block| block.iter().map(|s| u32::from(s.is_nan())).sum::<u32>());
+        let unknown = scores.iter().map(|s| u32::from(s.is_nan())).sum::<u32>() as usize;
         return (scores.len() - unknown, unknown);
     }
-    let better = sum(&|block| block.iter().map(|s| u32::from(*s > score)).sum::<u32>());
-    let tied = sum(&|block| block.iter().map(|s| u32::from(*s == score)).sum::<u32>());
-    (better, tied)
+    let better = scores.iter().map(|s| u32::from(*s > score)).sum::<u32>();
+    let tied = scores.iter().map(|s| u32::from(*s == score)).sum::<u32>();
+    (better as usize, tied as usize)
 }
 
 #[cfg(test)]
@@ -160,10 +196,11 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Counting within a corpus is the same as ranking among the wrong candidates, also beyond the number of passes.
+        /// Counting a corpus in parts is the same as ranking among the wrong candidates, also beyond the number of passes.
         #[test]
         fn what_is_left_out_does_not_count(
             rows in prop::collection::vec((-2_i8..30, 0_u8..3), 1..80),
+            part in 1_usize..90,
         ) {
             // 29 stands for NaN.
             let score = |s: i8| if s == 29 { f32::NAN } else { f32::from(s) };
@@ -171,7 +208,9 @@ mod tests {
                 rows.iter().filter(|(_, kind)| kinds.contains(kind)).map(|(s, _)| score(*s)).collect()
             };
             let (right, wrong) = (of(&[0]), of(&[1]));
-            let placement = Placement::within(&right, &of(&[0, 1, 2]), &of(&[0, 2]));
+            let mut count = PlacementCount::new(&right);
+            of(&[0, 1, 2]).chunks(part).for_each(|part| count.add(part));
+            let placement = count.placement(&of(&[0, 2]));
             let plain = Placement::of(&right, &wrong);
             prop_assert!(placement.ranks().eq(plain.ranks()));
             let mut sorted = right;

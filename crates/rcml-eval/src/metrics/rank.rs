@@ -22,13 +22,6 @@ impl Rank {
         Self { better, wrong: tied, right: 1 }
     }
 
-    /// The same from wrong scores sorted by [`Rank::sort`], at the cost of two binary searches.
-    pub fn of_sorted(answer: f32, sorted_wrong: &[f32]) -> Self {
-        let better = sorted_wrong.partition_point(|&w| order(w, answer) == Ordering::Greater);
-        let not_worse = sorted_wrong.partition_point(|&w| order(w, answer) != Ordering::Less);
-        Self { better, wrong: not_worse - better, right: 1 }
-    }
-
     /// The rank of the best of several right answers among wrong candidates; `None` without right answers.
     pub fn of_best(answers: &[f32], wrong: &[f32]) -> Option<Self> {
         let best = answers.iter().copied().max_by(|a, b| order(*a, *b))?;
@@ -145,15 +138,6 @@ mod tests {
             prop_assert!((rank.hit(k) - hit / orders).abs() < 1e-9);
             prop_assert!((rank.expected() - mean / orders).abs() < 1e-9);
             prop_assert!((rank.reciprocal() - reciprocal / orders).abs() < 1e-9);
-        }
-
-        #[test]
-        fn sorted_and_unsorted_agree(answer in -2_i8..3, wrong in prop::collection::vec(-2_i8..4, 0..40)) {
-            // 3 stands for NaN.
-            let mut wrong: Vec<f32> = wrong.into_iter().map(|w| if w == 3 { f32::NAN } else { f32::from(w) }).collect();
-            let plain = Rank::of(f32::from(answer), &wrong);
-            Rank::sort(&mut wrong);
-            prop_assert_eq!(plain, Rank::of_sorted(f32::from(answer), &wrong));
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::retrieval::{FULL, ranking_values};
+use super::corpus::{METRICS, Query};
 use super::tally::{Measures, Scored, Tally};
 use super::trial::{self, Purpose};
 use super::{EvalOptions, TaskResult, queries_per_call};
@@ -68,7 +68,7 @@ pub(super) fn run(
 
     let mut result = TaskResult::default();
     for ((p, v), tallies) in tallies {
-        let measures = Measures { task: "composed", protocol: PROTOCOLS[p].into(), metrics: &FULL, macros: &[] };
+        let measures = Measures { task: "composed", protocol: PROTOCOLS[p].into(), metrics: &METRICS, macros: &[] };
         for group in ["all", "seen", "unseen"] {
             let of = |(question, tally)| in_group(set, question, group).then_some(tally);
             let members: Vec<&Tally> = questions.iter().zip(&tallies).filter_map(of).collect();
@@ -172,7 +172,9 @@ fn values(set: &EvalSet<'_>, question: &Question, queries: &[u32], scores: &[f32
     let of = |(&query, row): (&u32, &[f32])| {
         let answers = both(set.held().targets(a, query), set.held().targets(b, query), query);
         let related = both(set.whole().targets(a, query), set.whole().targets(b, query), query);
-        ranking_values(query, &answers, &related, set.items(), row)
+        let mut ranked = Query::new(query, &answers, &related, set.items(), row);
+        ranked.count(row);
+        ranked.values()
     };
     rows.map(of).collect()
 }
@@ -194,7 +196,7 @@ fn query_values(
             relation: question.relations.map(id).join("+"),
             groups: vec!["all".into(), seen.into()],
             view: view.label(),
-            metrics: FULL.iter().map(ToString::to_string).collect(),
+            metrics: METRICS.iter().map(ToString::to_string).collect(),
             queries,
             values,
         }

@@ -3,6 +3,7 @@
 mod claim;
 mod classification;
 mod composed;
+mod corpus;
 mod crossmodal;
 #[cfg(test)]
 pub(crate) mod fixture;

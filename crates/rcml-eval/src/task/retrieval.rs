@@ -5,17 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 use super::tally::{Measures, Scored, Tally};
-use super::trial::{self, Purpose, Trial};
-use super::{EvalOptions, TaskResult, queries_per_call};
-use crate::metrics::{
-    Placement, Rank, expected_average_precision, expected_hit, expected_ndcg, expected_rank, expected_reciprocal,
-};
-use crate::scorer::{checked_pair_scores, checked_scores};
+use super::trial::{self, Trial};
+use super::{EvalOptions, TaskResult, corpus};
+use crate::metrics::{Rank, expected_hit, expected_reciprocal};
+use crate::scorer::checked_pair_scores;
 use crate::{EvalSet, RelationRef, Result, ResultRow, Scorer, Side, View};
 
 const SAMPLED: [&str; 3] = ["hit@5", "hit@1", "mrr"];
-pub(super) const FULL: [&str; 9] =
-    ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "median-rank", "ndcg@10", "map", "recall@10"];
 const MACROS: [&str; 2] = ["hit@5", "mrr"];
 
 pub(super) fn run(
@@ -26,7 +22,7 @@ pub(super) fn run(
 ) -> Result<TaskResult> {
     let relations = set.relations();
     let asked: Vec<(u32, Vec<Trial>, Vec<u32>)> =
-        relations.par_iter().map(|&r| (r, trial::trials(set, r, options), full_queries(set, r, options))).collect();
+        relations.par_iter().map(|&r| (r, trial::trials(set, r, options), corpus::queries(set, r, options))).collect();
     let known = set.known_items().filter(|known| known.items().len() <= options.max_items);
     let mut touched: BTreeSet<u32> = set.items().iter().copied().collect();
     touched.extend(known.iter().flat_map(|known| known.items()));
@@ -38,7 +34,7 @@ pub(super) fn run(
     for (done, (relation, trials, queries)) in asked.iter().enumerate() {
         for (v, view) in views.iter().enumerate() {
             sampled.insert((*relation, v), score_trials(*relation, view, trials, scorer)?);
-            full.insert((*relation, v), score_corpus(set, *relation, view, queries, scorer)?);
+            full.insert((*relation, v), corpus::score(set, *relation, view, queries, scorer)?);
         }
         progress(done + 1, asked.len());
     }
@@ -61,7 +57,8 @@ pub(super) fn run(
         ));
     }
     let sampled_measures = Measures { task: "retrieval", protocol, metrics: &SAMPLED, macros: &MACROS };
-    let full_measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &FULL, macros: &MACROS };
+    let full_measures =
+        Measures { task: "retrieval", protocol: "full".into(), metrics: &corpus::METRICS, macros: &MACROS };
     let (mut rows, mut queries) = (Vec::new(), Vec::new());
     for (measures, tallies) in [(sampled_measures, sampled), (full_measures, full)] {
         let result = measures.result(set, &views, tallies);
@@ -84,26 +81,19 @@ fn known_items(
     scorer: &mut dyn Scorer,
     options: &EvalOptions,
 ) -> Result<Vec<ResultRow>> {
-    let measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &FULL, macros: &[] };
+    let measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &corpus::METRICS, macros: &[] };
     let views: Vec<&View> = views.iter().filter(|view| !matches!(view.query, Side::Modality(_))).collect();
     let mut tallies: Vec<Vec<Tally>> = views.iter().map(|_| Vec::new()).collect();
     for relation in known.relations() {
-        let queries = full_queries(known, relation, options);
+        let queries = corpus::queries(known, relation, options);
         for (view, tallies) in views.iter().zip(&mut tallies) {
-            tallies.push(score_corpus(known, relation, view, &queries, scorer)?);
+            tallies.push(corpus::score(known, relation, view, &queries, scorer)?);
         }
     }
     let rows = |(view, tallies): (&&View, &Vec<Tally>)| {
         measures.metric_rows(KNOWN_ITEMS, view, &tallies.iter().collect::<Vec<_>>())
     };
     Ok(views.iter().zip(&tallies).flat_map(rows).collect())
-}
-
-/// Query items of the full protocol for a relation.
-fn full_queries(set: &EvalSet<'_>, relation: u32, options: &EvalOptions) -> Vec<u32> {
-    let mut anchors = set.held().anchors(relation).to_vec();
-    anchors.retain(|a| set.held().targets(relation, *a).iter().any(|t| t != a));
-    trial::draw(&anchors, options.max_queries, trial::stream(options.seed, Purpose::Queries, [relation, 0, 0]))
 }
 
 fn score_trials(relation: u32, view: &View, trials: &[Trial], scorer: &mut dyn Scorer) -> Result<Tally> {
@@ -131,67 +121,6 @@ fn trial_values(scores: &[f32]) -> Scored {
         (rank.hit(5), expected_hit(n, 1, 5)),
         (rank.hit(1), expected_hit(n, 1, 1)),
         (rank.reciprocal(), expected_reciprocal(n, 1)),
-    ])
-}
-
-fn score_corpus(
-    set: &EvalSet<'_>,
-    relation: u32,
-    view: &View,
-    queries: &[u32],
-    scorer: &mut dyn Scorer,
-) -> Result<Tally> {
-    let candidates = set.items();
-    let mut tally = Tally::default();
-    for chunk in queries.chunks(queries_per_call(candidates.len())) {
-        let scores = checked_scores(scorer, RelationRef::Index(relation), view, chunk, candidates)?;
-        let values: Vec<Scored> = chunk
-            .par_iter()
-            .zip(scores.par_chunks(candidates.len()))
-            .map(|(&query, row)| query_values(set, relation, query, candidates, row))
-            .collect();
-        chunk.iter().zip(values).for_each(|(query, v)| tally.add(*query, u32::MAX, v));
-    }
-    Ok(tally)
-}
-
-/// The values of [`FULL`] for one query. Each true answer of the split is ranked with the other true answers taken out,
-/// and the query's value is the mean over its answers; nDCG, average precision and recall keep the split's answers in. Answers that only other splits
-/// know are taken out of both: they are right, but not what is asked.
-fn query_values(set: &EvalSet<'_>, relation: u32, query: u32, candidates: &[u32], row: &[f32]) -> Scored {
-    ranking_values(query, set.held().targets(relation, query), set.whole().targets(relation, query), candidates, row)
-}
-
-/// The values of [`FULL`] for a query with its answers in the split and in all splits, both ascending, among ascending candidates.
-pub(super) fn ranking_values(query: u32, answers: &[u32], related: &[u32], candidates: &[u32], row: &[f32]) -> Scored {
-    let score_of = |item: &u32| candidates.binary_search(item).ok().and_then(|at| row.get(at)).copied();
-    let others = |items: &[u32]| items.iter().filter(|item| **item != query).filter_map(score_of).collect::<Vec<f32>>();
-    let right = others(answers);
-    if right.is_empty() {
-        return None;
-    }
-    // Answers of all splits, and the query itself: none of them is wrong.
-    let mut left_out = others(related);
-    left_out.extend(score_of(&query));
-    let wrong = candidates.len() - left_out.len();
-    let known = |scores: &[f32]| scores.iter().filter(|score| !score.is_nan()).count();
-    if right.iter().all(|score| score.is_nan()) && known(row) == known(&left_out) {
-        return None;
-    }
-    let placement = Placement::within(&right, row, &left_out);
-    let (n, m, kept) = (wrong + 1, right.len(), wrong + right.len());
-    let mean = |value: &dyn Fn(&Rank) -> f64| placement.ranks().map(|rank| value(&rank)).sum::<f64>() / m as f64;
-    let rank = (mean(&Rank::expected), expected_rank(n, 1));
-    Some(vec![
-        (mean(&|r| r.hit(1)), expected_hit(n, 1, 1)),
-        (mean(&|r| r.hit(5)), expected_hit(n, 1, 5)),
-        (mean(&|r| r.hit(10)), expected_hit(n, 1, 10)),
-        (mean(&Rank::reciprocal), expected_reciprocal(n, 1)),
-        rank,
-        rank,
-        (placement.ndcg(10), expected_ndcg(kept, m, 10)),
-        (placement.average_precision()?, expected_average_precision(kept, m)),
-        (placement.recall(10), kept.min(10) as f64 / kept as f64),
     ])
 }
 
