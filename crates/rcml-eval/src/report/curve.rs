@@ -33,6 +33,8 @@ pub struct Curve {
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (720, 400);
+/// Pixels of a legend beside its words.
+const LEGEND: u32 = 40;
 
 impl Curve {
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
@@ -57,7 +59,11 @@ impl Figure for Curve {
     fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>, ink: &RGBColor) -> std::result::Result<(), String> {
         let text = |error: DrawingAreaErrorKind<B::ErrorType>| error.to_string();
         let (x, y) = (range(self.points().map(|p| p.0), 0.0), range(self.points().map(|p| p.1), 0.05));
-        let mut chart = ChartBuilder::on(area)
+        // A legend beside the plot covers no line.
+        let longest = self.series.iter().map(|series| series.name.chars().count()).max().unwrap_or(0) as u32;
+        let beside = if self.series.len() > 1 { (LEGEND + 8 * longest).min(SIZE.0 / 3) } else { 0 };
+        let (area, legend) = area.split_horizontally(SIZE.0 - beside);
+        let mut chart = ChartBuilder::on(&area)
             .caption(&self.title, words(22, ink))
             .margin(12)
             .x_label_area_size(42)
@@ -83,19 +89,15 @@ impl Figure for Curve {
                 series.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
             // A line through one point is invisible, and few points are easier to read with their marks.
             let marks = if points.len() <= 40 { points.clone() } else { Vec::new() };
-            let line = chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map_err(text)?;
-            line.label(&series.name).legend(|(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(3)));
+            chart.draw_series(LineSeries::new(points, colour.stroke_width(2))).map_err(text)?;
             chart.draw_series(marks.into_iter().map(|p| Circle::new(p, 3, colour.filled()))).map_err(text)?;
         }
-        if self.series.len() > 1 {
-            chart
-                .configure_series_labels()
-                .position(SeriesLabelPosition::UpperRight)
-                .label_font(words(15, ink))
-                .border_style(ink.mix(0.4))
-                .margin(8)
-                .draw()
-                .map_err(text)?;
+        if beside > 0 {
+            for ((row, series), colour) in self.series.iter().enumerate().zip(COLOURS.iter().cycle()) {
+                let y = 60 + 22 * row as i32;
+                legend.draw(&PathElement::new([(0, y), (18, y)], colour.stroke_width(3))).map_err(text)?;
+                legend.draw(&Text::new(series.name.as_str(), (24, y - 8), words(15, ink))).map_err(text)?;
+            }
         }
         Ok(())
     }
@@ -184,7 +186,7 @@ mod tests {
             (&[(0.0, 1e-9), (1e7, f64::INFINITY), (2e7, 3e9)], true),
         ];
         for (points, drawn) in cases {
-            let series = vec![Series { name: "a".into(), points: points.to_vec() }];
+            let series = ["a", "b"].map(|name| Series { name: name.into(), points: points.to_vec() }).to_vec();
             let curve = Curve { title: "loss <a>".into(), x: "step".into(), series };
             let path = folder.path().join("curve.png");
             curve.png(&path).unwrap();
