@@ -34,7 +34,11 @@ impl Gated {
     }
 
     fn rows(&self, items: &[u32]) -> Vec<f32> {
-        items.iter().flat_map(|item| &self.vectors[*item as usize * self.width..][..self.width]).copied().collect()
+        let mut rows = Vec::with_capacity(items.len() * self.width);
+        items
+            .iter()
+            .for_each(|item| rows.extend_from_slice(&self.vectors[*item as usize * self.width..][..self.width]));
+        rows
     }
 }
 
@@ -63,6 +67,14 @@ impl Scorer for Gated {
             row_products(&queries, &self.rows(candidates), self.width, &mut scores);
         }
         Ok(scores)
+    }
+
+    fn pair_scores(&mut self, relation: RelationRef, _: &View, pairs: &[(u32, u32)]) -> Result<Vec<f32>> {
+        let RelationRef::Index(relation) = relation else { return Ok(vec![f32::NAN; pairs.len()]) };
+        self.turn(relation);
+        let row = |item: u32| &self.vectors[item as usize * self.width..][..self.width];
+        let product = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum();
+        Ok(pairs.par_iter().map(|&(query, candidate)| product(row(query), row(candidate))).collect())
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use gemm::{Parallelism, gemm};
 use rayon::prelude::*;
@@ -14,6 +15,8 @@ const TILE: usize = 1024;
 const CHUNK: usize = 8 * TILE;
 /// Rows of x that are multiplied at a time: bounds the memory of a tile.
 const ROWS: usize = 1024;
+/// Rows of y of a task, at least, where all products are wanted.
+const PART: usize = 512;
 
 /// out\[i, j\] = <x_i, y_j>, with all threads. A product depends on its two rows alone, to the last bit: not on the rows beside
 /// them, nor on the number of threads.
@@ -33,12 +36,12 @@ pub fn row_products(x: &[f32], y: &[f32], width: usize, out: &mut [f32]) {
     let (n, m) = (rows(x, width), rows(y, width));
     assert_eq!(out.len(), n * m, "out holds {} values, expected {n} x {m}", out.len());
     if m >= LEAST[1] && n >= LEAST[0] {
-        return multiply(x, y, width, out, Parallelism::Rayon(0));
+        return multiply_with_all_threads(x, y, width, out);
     }
     let (x, y) = (padded(x, width, LEAST[0]), padded(y, width, LEAST[1]));
     let columns = rows(&y, width);
     let mut whole = vec![0.0; rows(&x, width) * columns];
-    multiply(&x, &y, width, &mut whole, Parallelism::Rayon(0));
+    multiply_with_all_threads(&x, &y, width, &mut whole);
     out.chunks_mut(m.max(1)).zip(whole.chunks(columns)).for_each(|(out, row)| out.copy_from_slice(&row[..m]));
 }
 
@@ -82,7 +85,8 @@ pub fn largest_products(x: &[f32], y: &[f32], width: usize, k: usize) -> Vec<Vec
             let (count, first) = (rows(some, width), number * CHUNK + at * TILE);
             for (x, best) in x.chunks(ROWS * width).zip(best.chunks_mut(ROWS)) {
                 let products = &mut tile[..best.len() * count];
-                multiply(x, some, width, products, Parallelism::None);
+                // SAFETY: `products` holds a row of `count` values for each row of x.
+                unsafe { multiply(x, some, width, products.as_mut_ptr(), count) };
                 best.iter_mut().zip(products.chunks(count)).for_each(|(best, row)| best.take(row, first));
             }
         }
@@ -96,27 +100,63 @@ pub fn largest_products(x: &[f32], y: &[f32], width: usize, k: usize) -> Vec<Vec
     all.into_iter().map(|best| best.found).collect()
 }
 
+/// Rows of y in parts of one task each, x in parts as well: what a task packs stays in its caches.
+fn multiply_with_all_threads(x: &[f32], y: &[f32], width: usize, out: &mut [f32]) {
+    let (n, m) = (rows(x, width), rows(y, width));
+    // Even parts: none is as small as a remainder may be.
+    let parts = |count: usize, least: usize| {
+        let parts = (count / least).max(1);
+        (0..parts).map(move |i| i * count / parts..(i + 1) * count / parts)
+    };
+    let out = Output(out.as_mut_ptr());
+    let tasks: Vec<Range<usize>> = parts(m, PART).collect();
+    tasks.into_par_iter().for_each(|columns| {
+        let y = &y[columns.start * width..columns.end * width];
+        for part in parts(n, ROWS) {
+            let x = &x[part.start * width..part.end * width];
+            // SAFETY: `out` holds n rows of m values, and this task alone writes into these columns.
+            unsafe { multiply(x, y, width, out.at(part.start * m + columns.start), m) };
+        }
+    });
+}
+
+/// Where several tasks write, each into values of its own.
+struct Output(*mut f32);
+
+// SAFETY: it is written through in `multiply_with_all_threads` alone, whose tasks have disjoint columns.
+unsafe impl Sync for Output {}
+
+impl Output {
+    /// # Safety
+    /// `offset` lies within what the pointer was made of.
+    unsafe fn at(&self, offset: usize) -> *mut f32 {
+        unsafe { self.0.add(offset) }
+    }
+}
+
 fn rows(values: &[f32], width: usize) -> usize {
     assert!(width > 0 && values.len().is_multiple_of(width), "{} values are no rows of {width}", values.len());
     values.len() / width
 }
 
-/// out\[i, j\] = <x_i, y_j>; rows of y are the inner dimension of the library's column-major product.
-fn multiply(x: &[f32], y: &[f32], width: usize, out: &mut [f32], threads: Parallelism) {
+/// out\[i stride + j\] = <x_i, y_j> on this thread; rows of y are the inner dimension of the library's column-major product.
+///
+/// # Safety
+/// `out` leads to n rows of m values, `stride` apart, that nobody else touches.
+unsafe fn multiply(x: &[f32], y: &[f32], width: usize, out: *mut f32, stride: usize) {
     let (n, m) = (rows(x, width), rows(y, width));
-    assert_eq!(out.len(), n * m);
     if n == 0 || m == 0 {
         return;
     }
-    let (across, down) = (width as isize, m as isize);
-    // SAFETY: x is [n, width], y is [m, width] and out is [n, m], each within its slice.
+    let across = width as isize;
+    // SAFETY: x is [n, width], y is [m, width], and `out` is what the caller says.
     unsafe {
         gemm(
             m,
             n,
             width,
-            out.as_mut_ptr(),
-            down,
+            out,
+            stride as isize,
             1,
             false,
             y.as_ptr(),
@@ -130,7 +170,7 @@ fn multiply(x: &[f32], y: &[f32], width: usize, out: &mut [f32], threads: Parall
             false,
             false,
             false,
-            threads,
+            Parallelism::None,
         );
     }
 }

@@ -179,13 +179,14 @@ impl Group {
 
 /// How many of fewer than 2^32 scores are better than one, and how many equal it.
 fn counts(score: f32, scores: &[f32]) -> (usize, usize) {
-    // One comparison a pass, summed in 32 bits: the compiler makes wide registers of it.
     if score.is_nan() {
-        let unknown = scores.iter().map(|s| u32::from(s.is_nan())).sum::<u32>() as usize;
+        let unknown = scores.iter().filter(|s| s.is_nan()).count();
         return (scores.len() - unknown, unknown);
     }
-    let better = scores.iter().map(|s| u32::from(*s > score)).sum::<u32>();
-    let tied = scores.iter().map(|s| u32::from(*s == score)).sum::<u32>();
+    // Sums of 32 bits: the compiler makes wide registers of them.
+    let (better, tied) = scores
+        .iter()
+        .fold((0, 0), |(better, tied): (u32, u32), &s| (better + u32::from(s > score), tied + u32::from(s == score)));
     (better as usize, tied as usize)
 }
 

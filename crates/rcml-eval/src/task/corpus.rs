@@ -15,7 +15,7 @@ pub(super) const METRICS: [&str; 9] =
     ["hit@1", "hit@5", "hit@10", "mrr", "mean-rank", "median-rank", "ndcg@10", "map", "recall@10"];
 
 /// Candidates of a tile: its scores are counted while they are in a cache.
-const TILE: usize = 2048;
+const TILE: usize = 4096;
 /// Queries that go through the tiles together.
 const QUERIES: usize = 1024;
 
