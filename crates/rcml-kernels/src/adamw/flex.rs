@@ -50,12 +50,11 @@ fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: &AdamWSt
     vectorized(
         #[inline(always)]
         || {
-            let (p, m, v) = (&mut p[..g.len()], &mut m[..g.len()], &mut v[..g.len()]);
-            for i in 0..g.len() {
-                m[i] = beta1 * m[i] + (1.0 - beta1) * g[i];
-                v[i] = beta2 * v[i] + (1.0 - beta2) * (g[i] * g[i]);
-                let direction = m[i] * unbias1 / ((v[i] * unbias2).sqrt() + epsilon);
-                p[i] = p[i] * left - rate * direction;
+            for (((p, m), v), g) in p.iter_mut().zip(m.iter_mut()).zip(v.iter_mut()).zip(g) {
+                *m = beta1 * *m + (1.0 - beta1) * g;
+                *v = beta2 * *v + (1.0 - beta2) * (g * g);
+                let direction = *m * unbias1 / ((*v * unbias2).sqrt() + epsilon);
+                *p = *p * left - rate * direction;
             }
         },
     );
