@@ -28,6 +28,7 @@ use rcml_benches::{Arguments, Clock};
 use rcml_kernels::device;
 
 fn main() -> Result<(), String> {
+    rcml_kernels::memory::keep_freed();
     let arguments = Arguments::of_this_process();
     let rounds = arguments.number("--rounds", 7)?;
     let name = arguments.value("--device").unwrap_or("cpu");

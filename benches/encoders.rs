@@ -34,6 +34,7 @@ const STEPS: usize = 5;
 const EMBEDDED: [usize; 2] = [2_000, 20_000];
 
 fn main() -> Result<(), String> {
+    rcml_kernels::memory::keep_freed();
     let arguments = Arguments::of_this_process();
     if arguments.has("--memory") {
         memory::embed(arguments.number("--memory", 0)?);

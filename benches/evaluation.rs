@@ -25,6 +25,7 @@ const K: usize = 10;
 const ROWS: usize = 256;
 
 fn main() -> Result<(), String> {
+    rcml_kernels::memory::keep_freed();
     let arguments = Arguments::of_this_process();
     let (items, queries) = (arguments.number("--items", 100_000)?, arguments.number("--queries", 1_000)?);
     let rounds = arguments.number("--rounds", 3)?;

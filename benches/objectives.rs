@@ -28,6 +28,7 @@ const SAME: usize = 4;
 const DENSE: usize = 1 << 28;
 
 fn main() -> Result<(), String> {
+    rcml_kernels::memory::keep_freed();
     let arguments = Arguments::of_this_process();
     let rounds = arguments.number("--rounds", 3)?;
     if let Some(way) = arguments.value("--way") {

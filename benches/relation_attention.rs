@@ -24,6 +24,7 @@ use rcml_kernels::{Algorithm, device};
 use shape::Shape;
 
 fn main() {
+    rcml_kernels::memory::keep_freed();
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_millis(300))

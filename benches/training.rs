@@ -37,6 +37,7 @@ use model::{BASE, SMALL, Size, TwoTowers};
 const PHASES: [&str; 4] = ["forward", "backward", "optimizer", "inference"];
 
 fn main() -> Result<(), String> {
+    rcml_kernels::memory::keep_freed();
     let arguments = Arguments::of_this_process();
     let rounds = arguments.number("--rounds", 5)?;
     let sized = |name: &str| [SMALL, BASE].into_iter().find(|size| size.name == name);

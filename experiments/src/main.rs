@@ -79,6 +79,7 @@ struct Arguments {
 }
 
 fn main() -> ExitCode {
+    rcml_kernels::memory::keep_freed();
     match watch_interrupts().and_then(|()| run(Arguments::parse())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {

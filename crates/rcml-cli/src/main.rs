@@ -20,6 +20,7 @@ use clap::Parser;
 use arguments::{Command, DataCommand, Rcml};
 
 fn main() -> ExitCode {
+    rcml_kernels::memory::keep_freed();
     let result = match Rcml::parse().command {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),

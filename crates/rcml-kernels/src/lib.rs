@@ -33,6 +33,7 @@ mod lanes;
 mod linear;
 mod logsumexp;
 mod matrix;
+pub mod memory;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod normalize;
