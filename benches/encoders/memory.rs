@@ -14,17 +14,18 @@ use serde_json::{Value, json};
 /// Items embedded at a time, as `rcml embed` does.
 const CHUNK: usize = 4096;
 
-/// Peaks in bytes of processes that embed so many pictures each.
-pub fn peaks(counts: [usize; 2]) -> Result<Value, String> {
+/// Peaks in bytes of processes that embed so many pictures each: of all memory, and of what is not a mapped file's.
+pub fn peaks(counts: &[usize]) -> Result<Value, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let peak = |items: usize| -> Result<u64, String> {
+    let peak = |items: &usize| -> Result<[u64; 2], String> {
         let output = Command::new(&program).args(["--memory", &items.to_string()]).output();
         let said = output.map_err(|error| error.to_string())?.stdout;
         let said = String::from_utf8_lossy(&said);
-        let line = said.lines().find_map(|line| line.strip_prefix("PEAK "));
-        line.and_then(|bytes| bytes.parse().ok()).ok_or_else(|| format!("no peak from {items} pictures: {said}"))
+        let line = said.lines().find_map(|line| line.strip_prefix("PEAK ")).and_then(|found| found.split_once(' '));
+        let parsed = line.and_then(|(all, own)| Some([all.parse().ok()?, own.parse().ok()?]));
+        parsed.ok_or_else(|| format!("no peaks from {items} pictures: {said}"))
     };
-    let found: Vec<u64> = counts.into_iter().map(peak).collect::<Result<_, _>>()?;
+    let found: Vec<[u64; 2]> = counts.iter().map(peak).collect::<Result<_, _>>()?;
     Ok(json!({"what": "embedding pictures", "unit": "bytes", "items": counts, "peaks": found}))
 }
 
@@ -46,9 +47,11 @@ pub fn embed(items: usize) {
     let embedder = Embedder::new(model, config, reads, rcml_data::ImageConfig::default(), device);
     let all: Vec<u32> = (0..dataset.items.len() as u32).collect();
     let reader = embedder.reader(&dataset, &all, &|_| {}).unwrap();
+    let mut own = 0;
     for chunk in all.chunks(CHUNK) {
         let encoded = embedder.encode(&reader, chunk, &|_| {}).unwrap();
         std::hint::black_box(embedder.unconditioned(&encoded).unwrap().fused.into_data());
+        own = own.max(Process::now().anonymous.unwrap_or(0));
     }
-    println!("PEAK {}", Process::now().peak.unwrap_or(0));
+    println!("PEAK {} {own}", Process::now().peak.unwrap_or(0));
 }
