@@ -46,6 +46,9 @@ impl TextConfig {
     pub fn init(&self, vocabulary: usize, width: usize, start: &WordStart, device: &Device) -> TextTransformer {
         let inner = self.transformer.width;
         let normal = |std: f64| Initializer::Normal { mean: 0.0, std };
+        let map = |initializer: Initializer| {
+            LinearConfig::new(inner, width).with_bias(false).with_initializer(initializer).init(device)
+        };
         // Large beside what the blocks add at the start: a word keeps its identity, also one that training rarely sees.
         let mut embed = EmbeddingConfig::new(vocabulary, inner).with_initializer(normal(1.0)).init(device);
         let keeps_words = !start.latent.is_empty() && start.latent.len() == vocabulary * inner;
@@ -65,10 +68,8 @@ impl TextConfig {
             }),
             position: normal(0.1).init([self.max_tokens, inner], device),
             transformer: self.transformer.init(device),
-            project: LinearConfig::new(inner, width)
-                .with_bias(false)
-                .with_initializer(normal(1.0 / (inner as f64).sqrt()))
-                .init(device),
+            project: map(normal(1.0 / (inner as f64).sqrt())),
+            skip: map(Initializer::Orthogonal { gain: 1.0 }),
         }
     }
 }
@@ -84,6 +85,8 @@ pub struct TextTransformer {
     position: Param<Tensor<2>>,
     transformer: Transformer,
     project: Linear,
+    /// Takes the vectors of words past the trunk, whose norms level how much each of them says.
+    skip: Linear,
 }
 
 impl TextTransformer {
@@ -102,8 +105,9 @@ impl TextTransformer {
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
         let words = self.embed.weight.val();
         let words = if self.keeps_words { words.detach() } else { words };
-        let x = embedding(words, input.clone()) + position;
-        let states = linear(&self.project, self.transformer.forward(x, Some(&log_bias)));
+        let words = embedding(words, input.clone());
+        let states = self.transformer.forward(words.clone() + position, Some(&log_bias));
+        let states = linear(&self.project, states) + linear(&self.skip, words);
         let weight = embedding(self.salience.val(), input).exp() * mask.unsqueeze_dim::<3>(2);
         let summary = (states.clone() * weight.clone()).sum_dim(1) / weight.sum_dim(1);
         let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], device), log_bias], 1);

@@ -42,7 +42,8 @@ pub struct VisionConfig {
 
 impl Default for VisionConfig {
     fn default() -> Self {
-        let transformer = TransformerConfig::default();
+        // From scratch and on few pictures, convolutions alone learn more in the same time (docs/decisions/0012).
+        let transformer = TransformerConfig { depth: 0, ..TransformerConfig::default() };
         Self {
             size: 64,
             patch: 16,
