@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 /// How much of the score matrix exists at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Evaluation {
-    /// A kernel where there is one, all at once where the matrix is small, else blocks of rows.
+    /// All at once where the matrix is small, else a kernel where there is one, else blocks of rows.
     #[default]
     Auto,
     /// All at once: N x M numbers, several times over under autodiff.
@@ -21,6 +21,8 @@ pub enum Evaluation {
 
 /// Scores that `Auto` holds at once.
 pub(crate) const MOST_AT_ONCE: usize = 1 << 22;
+/// Scores from which on the kernel is faster than the dense form (docs/objectives.md).
+const WORTH_A_KERNEL: usize = 1 << 16;
 /// Scores of a block, where `Auto` takes blocks.
 const BLOCK: usize = 1 << 20;
 
@@ -37,7 +39,7 @@ impl Evaluation {
     /// Whether scores `[U, A, M]` go through the kernel, where there is one.
     pub(crate) fn takes_kernel(self, [u, a, m]: [usize; 3]) -> bool {
         match self {
-            Self::Auto => u * a * m > MOST_AT_ONCE,
+            Self::Auto => u * a * m >= WORTH_A_KERNEL,
             Self::Dense => false,
             Self::Kernel | Self::Rows(_) => true,
         }
