@@ -36,7 +36,7 @@ pub struct VisionConfig {
     pub stem_channels: usize,
     /// What keeps the convolutional stem's activations in bounds.
     pub stem_norm: StemNorm,
-    /// The trunk.
+    /// The trunk above the stem; no block by default.
     pub transformer: TransformerConfig,
 }
 

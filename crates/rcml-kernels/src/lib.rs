@@ -46,7 +46,7 @@ mod tokens;
 
 pub use adamw::{AdamWBackend, AdamWStep, adamw};
 pub use attention::{AttentionBackend, Heads, attention};
-pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp, contrast_pairs};
+pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp, contrast_pairs, has_contrast_kernel};
 pub use convolution::{ConvolutionBackend, Window, convolution};
 pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
 pub use fused::{FusedBackend, gelu, layer_norm, picture_norm};

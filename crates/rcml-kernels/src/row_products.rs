@@ -264,19 +264,30 @@ mod tests {
             matrix(rows, 3 * width, seed).chunks(3).map(|v| 0.3 * v[0] + 0.07 * v[1] + 0.011 * v[2]).collect()
         };
         for width in [1, 2, 3, 31, 512, 768, 1100] {
-            let (x, y) = (noise(70, width, 5), noise(300, width, 6));
-            let mut whole = vec![0.0; 70 * 300];
+            // Several tasks: rows of y are cut.
+            const ROWS_OF_Y: usize = 2 * PART + 100;
+            let (x, y) = (noise(70, width, 5), noise(ROWS_OF_Y, width, 6));
+            let mut whole = vec![0.0; 70 * ROWS_OF_Y];
             row_products(&x, &y, width, &mut whole);
-            for (n, m) in
-                [(1, 1), (1, 300), (2, 3), (3, 129), (16, 16), (17, 64), (64, 65), (70, 1), (70, 64), (5, 299)]
-            {
-                for (from_x, from_y) in [(0, 0), (70 - n, 300 - m)] {
+            for (n, m) in [
+                (1, 1),
+                (1, 300),
+                (2, 3),
+                (3, 129),
+                (16, 16),
+                (17, 64),
+                (64, 65),
+                (70, 1),
+                (70, 64),
+                (5, ROWS_OF_Y - 1),
+            ] {
+                for (from_x, from_y) in [(0, 0), (70 - n, ROWS_OF_Y - m)] {
                     let (x, y) = (&x[from_x * width..][..n * width], &y[from_y * width..][..m * width]);
                     let mut part = vec![f32::NAN; n * m];
                     for threads in [1, 3] {
                         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                         pool.install(|| row_products(x, y, width, &mut part));
-                        let of_whole = (0..n).flat_map(|i| &whole[(from_x + i) * 300 + from_y..][..m]);
+                        let of_whole = (0..n).flat_map(|i| &whole[(from_x + i) * ROWS_OF_Y + from_y..][..m]);
                         assert!(part.iter().eq(of_whole), "{n} x {m} rows of {width}, {threads} threads");
                     }
                 }

@@ -151,7 +151,7 @@ mod tests {
         }
     }
 
-    /// Two tiles and a half, a few answers of some queries, one of them in another split.
+    /// Two tiles and a half, up to 23 answers of 40 queries; some lead into another split.
     fn sparse() -> (Dataset, Splits) {
         let (items, train) = (TILE * 5 / 2, 20);
         let mut dataset =

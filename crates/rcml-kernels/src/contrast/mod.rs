@@ -15,7 +15,7 @@ mod pairs;
 mod plan;
 
 use burn::backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 pub use pairs::contrast_pairs;
 pub use plan::ContrastPlan;
@@ -65,6 +65,11 @@ pub trait ContrastBackend: Backend {
 
 #[cfg(feature = "cube")]
 impl ContrastBackend for burn_cubecl::CubeBackend {}
+
+/// Whether [`contrast_log_sum_exp`] is a kernel on a device, and not the same tiles made of Burn's operations: on the processor.
+pub fn has_contrast_kernel(device: &Device) -> bool {
+    crate::device::adapter(device).is_none()
+}
 
 /// log of the sum over each row's columns of exp(scale <x_i, y_j>), without the matrix of these: tiles of it are made and forgotten,
 /// and made again for the gradient, so that memory is O((A + M) D).

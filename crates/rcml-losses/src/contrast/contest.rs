@@ -110,7 +110,7 @@ impl Contest {
         let weights = targets.row_weights(&self.candidates, D::NEEDS_NEGATIVE);
         assert_eq!(weights.len(), u * a, "targets are not one set a row");
         if scorer.is_inner_product()
-            && logits.evaluation.takes_kernel(shape)
+            && logits.evaluation.takes_kernel(shape, &self.views[0].device())
             && let Some(loss) = self.streamed(divergence, targets, &weights, logits, None)
         {
             return loss;

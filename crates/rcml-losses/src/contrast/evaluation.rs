@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+use rcml_kernels::has_contrast_kernel;
 
 /// How much of the score matrix exists at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,10 +37,11 @@ impl Evaluation {
         }
     }
 
-    /// Whether scores `[U, A, M]` go through the kernel, where there is one.
-    pub(crate) fn takes_kernel(self, [u, a, m]: [usize; 3]) -> bool {
+    /// Whether scores `[U, A, M]` go through the kernel, or where there is none through its tiles.
+    pub(crate) fn takes_kernel(self, [u, a, m]: [usize; 3], device: &Device) -> bool {
         match self {
-            Self::Auto => u * a * m >= WORTH_A_KERNEL,
+            Self::Auto if u * a * m > MOST_AT_ONCE => true,
+            Self::Auto => u * a * m >= WORTH_A_KERNEL && has_contrast_kernel(device),
             Self::Dense => false,
             Self::Kernel | Self::Rows(_) => true,
         }

@@ -11,7 +11,7 @@ use super::{Candidates, Evaluation, Logits};
 /// - x: `[U, A, D]`
 /// - y: `[U, M, D]`
 pub fn log_sum_exp(x: Tensor<3>, y: Tensor<3>, candidates: &Candidates, logits: &Logits) -> Tensor<2> {
-    if logits.evaluation.takes_kernel(candidates.shape()) {
+    if logits.evaluation.takes_kernel(candidates.shape(), &x.device()) {
         let plan = ContrastPlan::new(candidates.shape(), candidates.excluded().clone())
             .with_columns(candidates.presence(), candidates.correction());
         let plan = match logits.evaluation {
