@@ -2,7 +2,8 @@
 //! `relation_attention`.)
 //!
 //! `cargo xtask bench attention` runs it. `--peer PYTHON` adds PyTorch, `--compiled` also through torch.compile;
-//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|quick`, `--part all|pool|module`;
+//! `--device NAME`, `--clock wall|processor`, `--rounds N`, `--shapes full|headline|large|quick`, `--part all|pool|module`,
+//! `--fill SECONDS` (of runs between two waits for the device; 0: one run, for a profiler);
 //! `--markdown`, `--json` and `--png` name files to write.
 
 #![allow(missing_docs, unreachable_pub, reason = "a program")]
@@ -24,6 +25,7 @@ mod report;
 #[path = "attention/shape.rs"]
 mod shape;
 
+use burn::tensor::Device;
 use rcml_benches::{Arguments, Clock};
 use rcml_kernels::device;
 
@@ -36,9 +38,10 @@ fn main() -> Result<(), String> {
     let clock = Clock::parse(arguments.value("--clock").unwrap_or("wall"))?;
     let (pool, module): (&[_], &[_]) = match arguments.value("--shapes").unwrap_or("full") {
         "full" => (&shape::POOL, &shape::MODULE),
+        "large" => (&shape::LARGE, &shape::LARGE_MODULE),
         "headline" => (&shape::HEADLINE, &shape::HEADLINE_MODULE),
         "quick" => (&shape::QUICK, &shape::QUICK[..1]),
-        other => return Err(format!("--shapes: expected full, headline or quick, found {other:?}")),
+        other => return Err(format!("--shapes: expected full, headline, large or quick, found {other:?}")),
     };
     let (pool, module): (&[_], &[_]) = match arguments.value("--part").unwrap_or("all") {
         "all" => (pool, module),
@@ -55,6 +58,8 @@ fn main() -> Result<(), String> {
         peer: peer.as_deref(),
         compiled: arguments.has("--compiled"),
         clock,
+        // A GPU is handed work that it has not begun: one wait for many runs, as in a service or in training.
+        fill: arguments.number("--fill", if device == Device::flex() { 0.0 } else { 0.02 })?,
         peer_device: if name.starts_with("cuda") { "cuda" } else { "cpu" },
         small: arguments.value("--shapes") == Some("quick"),
     })?;

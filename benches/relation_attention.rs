@@ -35,9 +35,15 @@ fn main() {
         bench(&mut criterion, "pool", shape, &devices, pooling);
     }
     for shape in shape::HEADLINE_MODULE.into_iter().chain([shape::QUICK[1]]) {
-        bench(&mut criterion, "module", shape, &devices, |_, _| {
-            vec![("folded", Ours::Module(Form::Folded)), ("projected", Ours::Module(Form::Projected))]
-        });
+        bench(&mut criterion, "module", shape, &devices, module);
+    }
+    // A GPU of its own memory has room, and work to do, for more.
+    let large: Vec<_> = devices.into_iter().filter(|(name, _)| *name == "cuda").collect();
+    for shape in shape::LARGE {
+        bench(&mut criterion, "pool", shape, &large, pooling);
+    }
+    for shape in shape::LARGE_MODULE {
+        bench(&mut criterion, "module", shape, &large, module);
     }
     criterion.final_summary();
 }
@@ -46,6 +52,11 @@ fn main() {
 fn devices() -> Vec<(&'static str, Device)> {
     let one_of_each = device::known().into_iter().filter(|name| !["auto", "cpu", "cuda:N"].contains(name));
     one_of_each.filter_map(|name| device::parse(name).map(|device| (name, device)).ok()).collect()
+}
+
+/// Our forms of the whole module.
+fn module(_: &Shape, _: &Device) -> Vec<(&'static str, Ours)> {
+    vec![("folded", Ours::Module(Form::Folded)), ("projected", Ours::Module(Form::Projected))]
 }
 
 /// Our implementations of pooling that this shape and device can run.

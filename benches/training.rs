@@ -28,7 +28,7 @@ use rand_chacha::ChaCha8Rng;
 use rcml_benches::{Arguments, Clock, Probe, Process, Report, Table, median};
 use rcml_encoders::TokenIds;
 use rcml_kernels::device;
-use rcml_train::AdamW;
+use rcml_train::{AdamW, GradientScale};
 use serde_json::{Value, json};
 
 use model::{BASE, SMALL, Size, TwoTowers};
@@ -150,7 +150,8 @@ fn ours(size: &Size, rounds: usize) -> Value {
     let mut random = ChaCha8Rng::seed_from_u64(1);
     let mut text = || (0..size.tokens).map(|_| random.random_range(0..size.vocabulary as u32)).collect();
     let texts = TokenIds::padded((0..size.batch).map(|_| text()).collect(), 0);
-    let mut optimizer = AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 }.init();
+    let mut optimizer =
+        AdamW { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01, scale: GradientScale::default() }.init();
     let mut times: [Vec<f64>; 4] = Default::default();
     let (mut wall, mut before) = (Instant::now(), Process::now());
     for round in 0..rounds + 2 {

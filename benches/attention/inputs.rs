@@ -59,7 +59,15 @@ impl Inputs {
 
     /// One run; with `backward`, forward and the gradients of tokens and queries (of tokens and weights for the module).
     pub fn run(&self, ours: Ours, backward: bool) {
-        if backward { self.both(ours) } else { self.forward(ours) }
+        self.runs(ours, backward, 1);
+    }
+
+    /// So many runs, then a wait for the device.
+    pub fn runs(&self, ours: Ours, backward: bool, count: usize) {
+        for _ in 0..count {
+            if backward { self.both(ours) } else { self.forward(ours) }
+        }
+        let _ = self.device.sync();
     }
 
     fn forward(&self, ours: Ours) {
@@ -68,7 +76,6 @@ impl Inputs {
             _ => self.tokens.clone(),
         };
         std::hint::black_box(self.output(ours, tokens, self.queries.clone(), &self.module));
-        let _ = self.device.sync();
     }
 
     fn both(&self, ours: Ours) {
@@ -84,7 +91,6 @@ impl Inputs {
         // A loss that costs next to nothing and gives every output the same gradient.
         let gradients = out.sum().backward();
         std::hint::black_box(tokens.grad(&gradients));
-        let _ = self.device.sync();
     }
 
     fn output(&self, ours: Ours, tokens: Tensor<3>, queries: Tensor<3>, module: &RelationAttention) -> Tensor<1> {

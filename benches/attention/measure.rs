@@ -38,6 +38,8 @@ pub struct Plan<'a> {
     pub peer: Option<&'a Path>,
     pub compiled: bool,
     pub clock: Clock,
+    /// Seconds that the runs between two waits for the device fill; 0 waits after each run.
+    pub fill: f64,
     /// Where the peer runs, by its own name: cpu or cuda.
     pub peer_device: &'static str,
     /// Whether the device is one for small shapes only.
@@ -53,6 +55,9 @@ pub struct Outcome {
     pub adapter: Option<String>,
     pub peer: Option<String>,
 }
+
+/// Most runs between two waits for the device.
+const MOST_RUNS: usize = 100;
 
 enum Side {
     Ours(Ours),
@@ -89,7 +94,7 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
                     let best = seconds.iter().copied().fold(f64::INFINITY, f64::min);
                     let ours = matches!(side, Side::Ours(_));
                     let seconds = median(seconds);
-                    eprintln!("{part} {shape} {} {name}: {:.2} ms", direction(backward), seconds * 1e3);
+                    eprintln!("{part} {shape} {} {name}: {} ms", direction(backward), milliseconds(seconds));
                     rows.push(Row { part, shape, backward, name, ours, main, textbook, seconds, best });
                 }
             }
@@ -98,6 +103,19 @@ pub fn measure(plan: &Plan<'_>) -> Result<Outcome, String> {
     let peer = peer.map(|peer| peer.version.clone());
     let (limits, adapter) = (limits.limits(), adapter(plan.device));
     Ok(Outcome { clock: plan.clock, rows, limits, adapter, peer })
+}
+
+/// Milliseconds with three digits that count, at most three behind the point.
+pub fn milliseconds(seconds: f64) -> String {
+    let value = seconds * 1e3;
+    let digits = if value >= 10.0 {
+        1
+    } else if value >= 1.0 {
+        2
+    } else {
+        3
+    };
+    format!("{value:.digits$}")
 }
 
 pub fn direction(backward: bool) -> &'static str {
@@ -115,7 +133,9 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
             if half {
                 all.push(ours("fused, f16 tokens", Ours::HalfTokens, false));
             }
-            for algorithm in [Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed] {
+            // A GPU has one algorithm, with its planes (those of `Auto`) or with single units.
+            let own = [Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed];
+            for algorithm in own.into_iter().take(if *plan.device == Device::flex() { 3 } else { 1 }) {
                 all.push(ours(&format!("{algorithm:?}").to_lowercase(), Ours::Pool(algorithm), false));
             }
         }
@@ -154,8 +174,8 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
     all
 }
 
-/// Seconds of each candidate, one run of each in turn. A run that does not count goes before each, so that every candidate
-/// finds the caches as it left them itself.
+/// Seconds of each candidate, in turn. A run that does not count goes before each, so that every candidate finds the caches as
+/// it left them itself.
 fn rounds(
     plan: &Plan<'_>,
     candidates: &[Candidate],
@@ -166,6 +186,9 @@ fn rounds(
 ) -> Vec<Vec<f64>> {
     let mut seconds = vec![vec![]; candidates.len()];
     let mut failed = vec![false; candidates.len()];
+    // How many runs fill the time between two waits; 0 until known.
+    let mut repeats = vec![usize::from(plan.fill == 0.0); candidates.len()];
+    let filling = |seconds: f64| ((plan.fill / seconds).ceil() as usize).clamp(1, MOST_RUNS);
     for _ in 0..plan.rounds {
         limits.measure(plan.clock);
         for (i, candidate) in candidates.iter().enumerate() {
@@ -173,10 +196,17 @@ fn rounds(
                 _ if failed[i] => continue,
                 (Side::Ours(ours), _) => {
                     inputs.run(*ours, backward);
-                    vec![plan.clock.time(|| inputs.run(*ours, backward))]
+                    if repeats[i] == 0 {
+                        repeats[i] = filling(plan.clock.time(|| inputs.run(*ours, backward)));
+                    }
+                    vec![plan.clock.time(|| inputs.runs(*ours, backward, repeats[i])) / repeats[i] as f64]
                 }
                 (Side::Peer(name, compiled, precision), Some(peer)) => {
-                    match peer.time(name, *compiled, precision, backward) {
+                    let mut time = |repeat| peer.time(name, *compiled, precision, backward, repeat);
+                    if repeats[i] == 0 {
+                        repeats[i] = time(1).ok().and_then(|runs| runs.last().copied()).map_or(1, filling);
+                    }
+                    match time(repeats[i]) {
                         Ok(seconds) => seconds[seconds.len().min(1)..].to_vec(),
                         Err(error) => {
                             eprintln!("{}: {error}", candidate.name);

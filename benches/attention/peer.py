@@ -1,7 +1,7 @@
 """PyTorch's side of the relation attention bench, driven line by line over standard input.
 
 Each request is one JSON object; each answer one JSON line. `prepare` makes the inputs of a shape, `time` runs one
-implementation `count` times and answers the seconds of each run. The other side does the same in turn, so that both see
+implementation `count` times, `repeat` runs on end, and answers the mean seconds of a run for each time. The other side does the same in turn, so that both see
 the same machine.
 """
 
@@ -111,24 +111,30 @@ def function(name, compiled, precision):
     return state["functions"][key]
 
 
-def run_once(name, compiled, precision, backward):
+def seconds(name, compiled, precision, backward, repeat):
+    """The mean of so many runs, after which the device is waited for."""
     f = function(name, compiled, precision)
     x = state["x"]
     given = state["u"] if name in ("flat", "einsum") else state["relations"]
     if not backward:
         with torch.no_grad():
             start = clock()
-            f(x, given)
-            return clock() - start
+            for _ in range(repeat):
+                f(x, given)
+            return (clock() - start) / repeat
     x, given = x.detach().requires_grad_(), given.detach().requires_grad_()
+    parameters = [p for module in state["modules"].values() for p in module.parameters()]
     if "grad" not in state or state["grad"].shape != (x.shape[0], given.shape[0], x.shape[2]):
         state["grad"] = torch.randn(x.shape[0], given.shape[0], x.shape[2])
-    for module in state["modules"].values():
-        module.zero_grad(set_to_none=True)
     start = clock()
-    pooled = f(x, given)
-    pooled.backward(state["grad"].to(pooled.dtype))
-    return clock() - start
+    for _ in range(repeat):
+        # Without this a run would add its gradients to those of the one before.
+        x.grad = given.grad = None
+        for parameter in parameters:
+            parameter.grad = None
+        pooled = f(x, given)
+        pooled.backward(state["grad"].to(pooled.dtype))
+    return (clock() - start) / repeat
 
 
 def handle(request):
@@ -138,7 +144,7 @@ def handle(request):
     if request["do"] == "time":
         arguments = request["name"], request["compiled"], request["precision"], request["backward"]
         with arithmetic(request["precision"]):
-            return {"seconds": [run_once(*arguments) for _ in range(request["count"])]}
+            return {"seconds": [seconds(*arguments, request["repeat"]) for _ in range(request["count"])]}
     if request["do"] == "version":
         name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
         return {"version": f"{torch.__version__} on {name}", "threads": torch.get_num_threads()}

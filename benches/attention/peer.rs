@@ -28,10 +28,17 @@ impl Torch {
         self.peer.ask(&request).map(|_| ())
     }
 
-    /// Seconds of two runs.
-    pub fn time(&mut self, name: &str, compiled: bool, precision: &str, backward: bool) -> Result<Vec<f64>, String> {
+    /// Seconds of a run, twice: each time the mean of `repeat` runs after which the device is waited for.
+    pub fn time(
+        &mut self,
+        name: &str,
+        compiled: bool,
+        precision: &str,
+        backward: bool,
+        repeat: usize,
+    ) -> Result<Vec<f64>, String> {
         let how = json!({"name": name, "compiled": compiled, "precision": precision, "backward": backward});
-        let mut request = json!({"do": "time", "count": 2});
+        let mut request = json!({"do": "time", "count": 2, "repeat": repeat});
         if let (Some(request), Some(how)) = (request.as_object_mut(), how.as_object()) {
             request.extend(how.clone());
         }

@@ -64,6 +64,20 @@ pub const HEADLINE: [Shape; 5] = [POOL[0], POOL[3], POOL[1], POOL[5], POOL[13]];
 /// The same for the module.
 pub const HEADLINE_MODULE: [Shape; 4] = [MODULE[0], MODULE[2], MODULE[1], MODULE[3]];
 
+/// What fills a large GPU: tokens many times its cache.
+pub const LARGE: [Shape; 8] = [
+    Shape::new(16384, 50, 512, 1, 1),
+    Shape::new(16384, 50, 512, 11, 1),
+    Shape::new(16384, 50, 512, 1, 8),
+    Shape::new(8192, 50, 512, 64, 1),
+    Shape::new(2048, 50, 512, 64, 8),
+    Shape::new(32768, 8, 512, 11, 1),
+    Shape::new(4096, 197, 768, 1, 1),
+    Shape::new(4096, 197, 768, 11, 1),
+];
+/// The same for the module.
+pub const LARGE_MODULE: [Shape; 4] = [LARGE[0], LARGE[1], LARGE[2], LARGE[4]];
+
 /// A few small ones, for `--quick` and for devices in software.
 pub const QUICK: [Shape; 3] =
     [Shape::new(64, 50, 128, 1, 1), Shape::new(64, 50, 128, 11, 1), Shape::new(32, 50, 128, 8, 8)];

@@ -16,7 +16,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts `script`, a path relative to the folder of the benches.
+    /// Starts `script`, a path relative to the folder of the benches: where cargo says that it is when it runs one, otherwise
+    /// where it was when this was built.
     ///
     /// # Errors
     /// The Python that cannot be started.
@@ -26,7 +27,8 @@ impl Peer {
         arguments: impl IntoIterator<Item = S>,
     ) -> Result<Self, String> {
         let mut command = Command::new(python);
-        command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(script)).args(arguments);
+        let folder = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        command.arg(Path::new(&folder).join(script)).args(arguments);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().map_err(|error| format!("{}: {error}", python.display()))?;
         match (child.stdin.take(), child.stdout.take()) {

@@ -15,7 +15,7 @@ const STAND_IN: &str = "patch.crates-io.cubecl-llvm.path=\"vendor/cubecl-llvm-st
 /// Which backend is built.
 #[derive(Args, Clone)]
 pub(crate) struct BackendArgs {
-    /// Kind of device: cpu, ndarray, wgpu or cuda (cuda:1 for the second)
+    /// Kind of device: cpu, ndarray, wgpu or cuda (cuda:1 for the second); several with commas between them
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Compile CUDA kernels with NVIDIA's NVRTC alone, so that the build downloads no LLVM
@@ -24,22 +24,31 @@ pub(crate) struct BackendArgs {
 }
 
 impl BackendArgs {
+    /// The devices, one by one.
+    pub(crate) fn devices(&self) -> impl Iterator<Item = &str> {
+        self.device.split(',')
+    }
+
     /// Features of `rcml-cli` that this needs.
     pub(crate) fn features(&self) -> Result<Vec<String>> {
-        let kind = self.device.split(':').next().unwrap_or_default();
-        let feature = match (kind, self.nvrtc) {
-            ("cuda", true) => NVRTC,
-            (_, true) => {
-                return Err(Failure::input(format!("--nvrtc: expected --device cuda, found {:?}", self.device)));
-            }
-            ("cpu" | "flex", false) => return Ok(vec![]),
-            ("ndarray" | "wgpu" | "cuda", false) => kind,
-            _ => {
-                let found = &self.device;
-                return Err(Failure::input(format!("--device: expected cpu, ndarray, wgpu or cuda, found {found:?}")));
-            }
-        };
-        Ok(vec![feature.into()])
+        let found = &self.device;
+        let mut features: Vec<String> = vec![];
+        for device in self.devices() {
+            let feature = match device.split(':').next().unwrap_or_default() {
+                "cuda" if self.nvrtc => NVRTC,
+                "cpu" | "flex" => continue,
+                kind @ ("ndarray" | "wgpu" | "cuda") => kind,
+                _ => {
+                    let expected = "expected cpu, ndarray, wgpu or cuda";
+                    return Err(Failure::input(format!("--device: {expected}, found {found:?}")));
+                }
+            };
+            features.push(feature.into());
+        }
+        if self.nvrtc && !needs_no_llvm(&features) {
+            return Err(Failure::input(format!("--nvrtc: expected --device cuda, found {found:?}")));
+        }
+        Ok(features)
     }
 }
 
@@ -97,7 +106,8 @@ mod tests {
         assert_eq!(features("wgpu", false).unwrap(), ["wgpu"]);
         assert_eq!(features("cuda:1", false).unwrap(), ["cuda"]);
         assert_eq!(features("cuda", true).unwrap(), ["cuda-nvrtc"]);
-        for (device, nvrtc) in [("wgpu", true), ("tpu", false)] {
+        assert_eq!(features("cpu,cuda:1,wgpu", true).unwrap(), ["cuda-nvrtc", "wgpu"]);
+        for (device, nvrtc) in [("wgpu", true), ("cpu,tpu", false)] {
             let failure = features(device, nvrtc).unwrap_err();
             assert!(failure.code() == 2 && failure.to_string().contains(device), "{failure}");
         }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use clap::builder::PossibleValue;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::backend::{BackendArgs, KeptLock, feature_args};
@@ -34,6 +33,7 @@ enum Subject {
     #[command(after_help = "Examples:
   cargo xtask bench attention --peer torch              # PyTorch eager and compiled, in the same run
   cargo xtask bench attention --device wgpu --shapes quick     # small shapes on another device
+  cargo xtask bench attention --device cuda,wgpu --nvrtc       # two devices of one build
 
 Writes attention.md, attention.json and attention.png (a roofline) into --out.")]
     Attention(AttentionArgs),
@@ -205,7 +205,19 @@ const OUT: &str = "runs/bench";
 pub(crate) enum Shapes {
     Full,
     Headline,
+    Large,
     Quick,
+}
+
+impl Shapes {
+    /// As it is named on the command line.
+    pub(crate) fn name(self) -> String {
+        named(&self)
+    }
+}
+
+fn named(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_string()).unwrap_or_default()
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -305,17 +317,27 @@ pub(crate) fn attention_on(backend: &BackendArgs, peer: Option<PeerName>, shapes
 }
 
 fn attention(args: &AttentionArgs) -> Result<()> {
+    let devices: Vec<&str> = args.backend.devices().collect();
+    for device in &devices {
+        let name = if devices.len() == 1 { "attention".into() } else { format!("attention-{device}") };
+        attention_one(args, device, &name)?;
+    }
+    Ok(())
+}
+
+/// The bench on one device of the build; its files get this name.
+fn attention_one(args: &AttentionArgs, device: &str, name: &str) -> Result<()> {
     // A bench runs in the folder of its package.
     let out = created(&args.out)?;
     let features = args.backend.features()?;
     let _kept = KeptLock::for_build(&features)?;
     let mut bench = cargo(["bench", "--workspace", "--bench", "attention_peers"]);
-    bench.args(feature_args(&features)).args(["--", "--device", &args.backend.device]);
-    let named = |value: Option<PossibleValue>| value.map(|value| value.get_name().to_string()).unwrap_or_default();
+    bench.args(feature_args(&features)).args(["--", "--device", device]);
     bench.args(["--rounds", &args.rounds.to_string()]);
-    bench.args(["--shapes", &named(args.shapes.to_possible_value()), "--part", &named(args.part.to_possible_value())]);
-    bench.arg("--json").arg(out.join("attention.json"));
-    bench.arg("--png").arg(out.join("attention.png")).arg("--markdown").arg(out.join("attention.md"));
+    bench.args(["--shapes", &args.shapes.name(), "--part", &named(&args.part)]);
+    for (option, ending) in [("--json", "json"), ("--png", "png"), ("--markdown", "md")] {
+        bench.arg(option).arg(out.join(format!("{name}.{ending}")));
+    }
     if args.shared {
         bench.args(["--clock", "processor"]).env("RAYON_NUM_THREADS", "1");
     }
