@@ -75,6 +75,33 @@ pub fn test_devices() -> Vec<(String, Device)> {
     names.split(',').map(|name| (name.to_string(), device(name))).collect()
 }
 
+/// What tests allow matrix products beside rounding, as a share of the largest value: nothing where all test devices multiply
+/// in f32, some times a product's error where one does not. (Burn's products on CUDA are of tf32, which keeps three digits.)
+#[doc(hidden)]
+#[allow(clippy::unwrap_used, reason = "for tests only")]
+pub fn test_slack() -> f32 {
+    const SIDE: usize = 64;
+    static SLACK: std::sync::OnceLock<f32> = std::sync::OnceLock::new();
+    let error = |device: &Device| {
+        let values = |step: f64| (0..SIDE * SIDE).map(|i| (step * i as f64).sin() as f32).collect::<Vec<_>>();
+        let (a, b) = (values(0.7), values(1.3));
+        let tensor = |values: &Vec<f32>| {
+            burn::tensor::Tensor::<2>::from_data(burn::tensor::TensorData::new(values.clone(), [SIDE, SIDE]), device)
+        };
+        let found: Vec<f32> = tensor(&a).matmul(tensor(&b)).try_into_vec_as().unwrap();
+        let exact = |i: usize| -> f64 {
+            let (row, column) = (i / SIDE, i % SIDE);
+            (0..SIDE).map(|k| f64::from(a[row * SIDE + k]) * f64::from(b[k * SIDE + column])).sum()
+        };
+        let apart = |(i, found): (usize, &f32)| ((exact(i) - f64::from(*found)).abs(), exact(i).abs());
+        let largest = |x: (f64, f64), y: (f64, f64)| (x.0.max(y.0), x.1.max(y.1));
+        let (apart, size) = found.iter().enumerate().map(apart).fold((0.0, 0.0), largest);
+        let error = (apart / size) as f32;
+        if error < 1e-6 { 0.0 } else { 10.0 * error }
+    };
+    *SLACK.get_or_init(|| test_devices().iter().map(|(_, device)| error(device)).fold(0.0, f32::max))
+}
+
 fn auto() -> Device {
     cuda(0).or_else(|| wgpu(false)).unwrap_or_else(Device::flex)
 }

@@ -3,7 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use burn::tensor::{Device, Distribution, Tensor, TensorData, activation};
-use rcml_kernels::device::test_devices;
+use rcml_kernels::device::{test_devices, test_slack};
 use rcml_kernels::{Algorithm, PairList, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 
 const ALGORITHMS: [Algorithm; 5] =
@@ -102,6 +102,16 @@ fn tensor<const D: usize>(values: &[f32], shape: [usize; D], device: &Device) ->
     Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
 }
 
+/// Where what is expected is computed: a device that multiplies matrices in f32.
+fn exact() -> Device {
+    rcml_kernels::device::parse("cpu").unwrap()
+}
+
+/// Our kernels are exact everywhere; Burn's products are what the device makes of them.
+fn slack(algorithm: Algorithm) -> f32 {
+    if algorithm == Algorithm::Composed { test_slack() } else { 0.0 }
+}
+
 fn worst(found: &[f32], expected: &[f32]) -> f32 {
     assert_eq!(found.len(), expected.len());
     assert!(found.iter().all(|x| x.is_finite()), "{found:?}");
@@ -127,12 +137,16 @@ fn equals_the_definition() {
                     assert_eq!(found.dims(), [n, r, h, d]);
                     let found: Vec<f32> = found.try_into_vec_as().unwrap();
                     // At -1e9 a logit is known to 64: the item is pooled evenly, give or take.
-                    let tolerance = if case == Case::AllMasked { 10.0 } else { 2e-5 };
+                    let tolerance = if case == Case::AllMasked { 10.0 } else { 2e-5 + slack(algorithm) };
                     let error = worst(&found, &pooled);
                     assert!(error < tolerance, "{name} {shape:?} {case:?} {algorithm:?}: off by {error}");
                     if case != Case::AllMasked {
                         let error = worst(&found_lse.try_into_vec_as::<f32>().unwrap(), &lse);
-                        assert!(error < 1e-4, "{name} {shape:?} {case:?} {algorithm:?}: log-sum-exp off by {error}");
+                        let tolerance = 1e-4 + 4.0 * slack(algorithm);
+                        assert!(
+                            error < tolerance,
+                            "{name} {shape:?} {case:?} {algorithm:?}: log-sum-exp off by {error}"
+                        );
                     }
                 }
             }
@@ -177,7 +191,7 @@ fn gradients_equal_the_textbooks() {
         for shape in SHAPES {
             for case in [Case::Random, Case::Masked, Case::AllButOneMasked, Case::Tiny] {
                 let inputs = inputs(case, shape);
-                let expected = gradients(&inputs, shape, &device, textbook);
+                let expected = gradients(&inputs, shape, &exact(), textbook);
                 for algorithm in ALGORITHMS {
                     let found =
                         gradients(&inputs, shape, &device, |x, b, u| relation_pool_with(algorithm, x, Some(b), u));
@@ -186,7 +200,8 @@ fn gradients_equal_the_textbooks() {
                     {
                         let scale = expected.iter().fold(1.0f32, |scale, x| scale.max(x.abs()));
                         let error = worst(found, expected) / scale;
-                        assert!(error < 2e-5, "{name} {shape:?} {case:?} {algorithm:?} {which}: off by {error}");
+                        let tolerance = 2e-5 + 4.0 * slack(algorithm);
+                        assert!(error < tolerance, "{name} {shape:?} {case:?} {algorithm:?} {which}: off by {error}");
                     }
                 }
             }
@@ -213,7 +228,8 @@ fn huge_logits_keep_their_weights() {
                     relation_pool_with(algorithm, x.clone(), Some(bias), tensor(&inputs.u, [r, h, d], &device));
                 let dx = x.grad(&pooled.sum().backward()).unwrap().sum_dim(1);
                 let worst = (dx - (r * h) as f32).abs().max().into_scalar::<f32>();
-                assert!(worst < 1e-4 * (r * h) as f32, "{name} {shape:?} {algorithm:?}: off by {worst}");
+                let tolerance = (1e-4 + slack(algorithm)) * (r * h) as f32;
+                assert!(worst < tolerance, "{name} {shape:?} {algorithm:?}: off by {worst}");
             }
             // Huge logits of the usual kind, where rounding decides who wins: finite, and inside the tokens' range.
             let inputs = self::inputs(Case::Huge, shape);
@@ -258,23 +274,30 @@ fn a_list_of_pairs_is_a_choice_of_all_pairs() {
                     let index = Tensor::from_data(TensorData::new(flat.clone(), [flat.len()]), &x.device());
                     textbook(x, b, u).reshape([n * r, h, d]).select(0, index)
                 };
-                let expected = gradients(&inputs, shape, &device, chosen);
+                let expected = gradients(&inputs, shape, &exact(), chosen);
+                let pooled: Vec<f32> = chosen(
+                    tensor(&inputs.x, [n, t, d], &exact()),
+                    tensor(&inputs.b, [n, t], &exact()),
+                    tensor(&inputs.u, [r, h, d], &exact()),
+                )
+                .try_into_vec_as()
+                .unwrap();
                 let (x, b, u) = (
                     tensor(&inputs.x, [n, t, d], &device),
                     tensor(&inputs.b, [n, t], &device),
                     tensor(&inputs.u, [r, h, d], &device),
                 );
-                let pooled: Vec<f32> = chosen(x.clone(), b.clone(), u.clone()).try_into_vec_as().unwrap();
                 for algorithm in ALGORITHMS {
                     let ours = relation_pool_pairs(algorithm, x.clone(), Some(b.clone()), u.clone(), &pairs);
                     let error = worst(&ours.try_into_vec_as::<f32>().unwrap(), &pooled);
-                    assert!(error < 2e-5, "{name} {algorithm:?} {list:?}: off by {error}");
+                    assert!(error < 2e-5 + slack(algorithm), "{name} {algorithm:?} {list:?}: off by {error}");
                     let found = gradients(&inputs, shape, &device, |x, b, u| {
                         relation_pool_pairs(algorithm, x, Some(b), u, &pairs)
                     });
                     for (found, expected) in found.iter().zip(&expected) {
                         let error = worst(found, expected);
-                        assert!(error < 1e-4, "{name} {algorithm:?} {list:?}: gradient off by {error}");
+                        let tolerance = 1e-4 + 4.0 * slack(algorithm);
+                        assert!(error < tolerance, "{name} {algorithm:?} {list:?}: gradient off by {error}");
                     }
                 }
             }
@@ -294,7 +317,7 @@ fn frozen_tokens_and_no_bias() {
         let [n, t, d, r, h] = shape;
         let mut inputs = inputs(Case::Random, shape);
         inputs.b.fill(0.0);
-        let expected = gradients(&inputs, shape, &device, textbook);
+        let expected = gradients(&inputs, shape, &exact(), textbook);
         let device = device.autodiff();
         let u = tensor(&inputs.u, [r, h, d], &device).require_grad();
         let pooled = relation_pool(tensor(&inputs.x, [n, t, d], &device), None, u.clone());

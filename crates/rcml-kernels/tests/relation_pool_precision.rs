@@ -137,7 +137,8 @@ fn half_tensors() {
                 let found = relation_pool_with(algorithm, stored.clone(), None, u.clone());
                 assert_eq!(found.dtype(), DType::F32);
                 let apart = (found - expected.clone()).abs().max().into_scalar::<f32>();
-                assert!(apart < 1e-5, "{name} {half:?} {algorithm:?}: {apart}");
+                let slack = if algorithm == Algorithm::Composed { rcml_kernels::device::test_slack() } else { 0.0 };
+                assert!(apart < 1e-5 + slack, "{name} {half:?} {algorithm:?}: {apart}");
             }
         }
     }

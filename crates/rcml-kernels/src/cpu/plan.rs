@@ -2,8 +2,9 @@
 
 /// How relation pooling is computed. All give the same values up to rounding.
 ///
-/// GPUs have one kernel besides `Composed`, with or without planes (subgroups): `Streamed` does without, the others use them
-/// where the device has them.
+/// GPUs have two ways besides `Composed`, for few query rows an item and for many, chosen by the shape, both with planes
+/// (subgroups) where the device has them:
+/// `Streamed` does without planes, `Resident` takes the way for few rows, the others choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// Chosen by the shape.

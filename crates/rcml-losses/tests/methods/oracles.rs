@@ -11,11 +11,17 @@ use crate::parts::{antisymmetric, hinge, interleaved, two, views};
 
 /// The types that a device computes in, and how near a value must be.
 pub(crate) fn types(device: &Device) -> Vec<(DType, f64)> {
-    let mut types = vec![(DType::F32, 1e-5)];
+    // A product's error is multiplied by 1 / temperature.
+    let mut types = vec![(DType::F32, 1e-5 + 20.0 * slack())];
     if device.supports_dtype(FloatDType::F64) {
         types.push((DType::F64, 1e-6));
     }
     types
+}
+
+/// What the device's matrix products are off by.
+pub(crate) fn slack() -> f64 {
+    f64::from(rcml_kernels::device::test_slack())
 }
 
 fn value(loss: &Tensor<1>) -> f64 {
@@ -137,7 +143,7 @@ fn volumes_are_blind_to_signs_and_smooth_at_zero() {
         let inputs = Inputs::new(&fixture(), 3, 0.07, DType::F32, &device);
         let signs = |sign: f64| vec![inputs.a.clone(), inputs.b.clone().mul_scalar(sign), inputs.c.clone()];
         let of = |sign: f64| value(&gram(&signs(sign), 0.0, &inputs.logits).unwrap());
-        assert!((of(1.0) - of(-1.0)).abs() < 1e-5, "{name}");
+        assert!((of(1.0) - of(-1.0)).abs() < 1e-5 + slack(), "{name}");
         let flat = gram(&[inputs.a.clone(), inputs.a.clone(), inputs.c.clone()], 0.0, &inputs.logits).unwrap();
         let gradient: Vec<f32> = inputs.a.grad(&flat.backward()).unwrap().into_data().iter().collect();
         assert!(gradient.iter().all(|g| g.is_finite()), "{name}: {gradient:?}");
@@ -150,7 +156,7 @@ fn clip_by_its_authors_pseudocode() {
     for (name, device) in rcml_kernels::device::test_devices() {
         let inputs = Inputs::new(&fixture(), 3, 0.5, DType::F32, &device);
         let clip = value(&rcml_losses::clip_loss(inputs.a, inputs.b, inputs.logits.scale));
-        assert!((clip - 0.839_756_512).abs() < 1e-5, "{name}: {clip}");
+        assert!((clip - 0.839_756_512).abs() < 1e-5 + slack(), "{name}: {clip}");
     }
 }
 
@@ -164,9 +170,9 @@ fn max_sim_is_blind_to_padding() {
         let one = |items: usize, count: usize| vec![true; items * count];
         let plain = MaxSim { anchor_tokens: one(1, 3), candidate_tokens: one(1, 3), items: [1, 1] };
         let score = plain.score(&[a.clone(), b.clone()], 0..1).into_scalar::<f32>();
-        assert!((score - 0.780_033_3).abs() < 1e-5, "{name}: {score}");
+        assert!((score - 0.780_033_3).abs() < 1e-5 + slack() as f32, "{name}: {score}");
         let swapped = plain.score(&[b.clone(), a.clone()], 0..1).into_scalar::<f32>();
-        assert!((score - swapped).abs() < 1e-6, "{name}: symmetric");
+        assert!((score - swapped).abs() < 1e-6 + slack() as f32, "{name}: symmetric");
         // Padding that looks like the best match of all.
         let padded = Tensor::cat(vec![b.clone(), a.clone().narrow(1, 0, 2)], 1);
         let real = vec![true, true, true, false, false];
@@ -176,6 +182,9 @@ fn max_sim_is_blind_to_padding() {
         let single = MaxSim { anchor_tokens: one(3, 1), candidate_tokens: one(3, 1), items: [3, 3] };
         let all: Vec<f32> = single.score(&[a.clone(), b.clone()], 0..3).try_into_vec_as().unwrap();
         let cosine: Vec<f32> = Cosine.score(&[a, b], 0..3).try_into_vec_as().unwrap();
-        assert!(all.iter().zip(&cosine).all(|(x, y)| (x - y).abs() < 1e-6), "{name}: {all:?} {cosine:?}");
+        assert!(
+            all.iter().zip(&cosine).all(|(x, y)| (x - y).abs() < 1e-6 + slack() as f32),
+            "{name}: {all:?} {cosine:?}"
+        );
     }
 }

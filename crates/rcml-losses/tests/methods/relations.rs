@@ -72,7 +72,10 @@ fn the_same_pair_under_a_wrong_relation_is_a_negative() {
             let scale = Tensor::from_floats([4.0], &device);
             let terms = Objective::new(config).related(std::slice::from_ref(&modality), &targets(), &scale);
             let (value, expected) = (Objective::sum(&terms).unwrap().into_scalar::<f32>(), expected(denominator));
-            assert!((f64::from(value) - expected).abs() < 1e-5, "{name} {denominator:?}: {value}, expected {expected}");
+            assert!(
+                (f64::from(value) - expected).abs() < 1e-5 + crate::oracles::slack(),
+                "{name} {denominator:?}: {value}, expected {expected}"
+            );
         }
     }
 }

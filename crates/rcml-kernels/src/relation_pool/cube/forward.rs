@@ -60,7 +60,15 @@ pub(super) fn pool<E: Float, V: Size>(
         while start < token_count {
             sync_cube();
             let width = plan.width;
-            load::<E, V>(tokens, &mut block.tile, item * token_count * width, start * width, token_count * width, plan);
+            load::<E, V>(
+                tokens,
+                &mut block.tile,
+                item * token_count * width,
+                start * width,
+                token_count * width,
+                width,
+                plan,
+            );
             sync_cube();
             let across = comptime!(plan.tokens / plan.patch[0]);
             let mut patch = UNIT_POS_Y as usize;
@@ -83,7 +91,36 @@ pub(super) fn pool<E: Float, V: Size>(
                 patch += plan.teams;
             }
             sync_cube();
-            if unit < plan.rows {
+            if comptime!(plan.lanes > 1 && plan.lanes >= plan.tokens) {
+                // A team takes a row, a lane of it a token.
+                let token = UNIT_POS_X as usize;
+                let here = token < plan.tokens && start + token < token_count;
+                let mut row = UNIT_POS_Y as usize;
+                while row < plan.rows {
+                    let at = row * plan.tokens + token;
+                    let mut logit = f32::new(LOWEST);
+                    if here {
+                        logit = block.weights[at];
+                    }
+                    let old = largest[row];
+                    let new = max(old, plane_max(logit));
+                    let mut weight = 0.0f32;
+                    if here {
+                        weight = (logit - new).exp();
+                    }
+                    let sum = plane_sum(weight);
+                    if token < plan.tokens {
+                        block.weights[at] = weight;
+                    }
+                    if UNIT_POS_X == 0 {
+                        let scale = (old - new).exp();
+                        largest[row] = new;
+                        total[row] = total[row] * scale + sum;
+                        rescale[row] = scale;
+                    }
+                    row += plan.teams;
+                }
+            } else if unit < plan.rows {
                 let at = unit * plan.tokens;
                 let here = min(token_count - start, plan.tokens);
                 let old = largest[unit];

@@ -13,7 +13,8 @@ use cubecl::server::CubeCountSelection;
 
 use super::plan::{Hardware, Plan};
 use super::table::Table;
-use super::{corrections, forward, query_gradients, token_gradients};
+use super::wide::{Way, Wide};
+use super::{corrections, forward, query_gradients, token_gradients, wide};
 use crate::PairList;
 use crate::cpu::{Algorithm, Needs};
 
@@ -32,11 +33,21 @@ pub(super) struct Launch<'a> {
     vector: usize,
     element: ElemType,
     plan: Plan,
+    /// Taken instead where an item has more than a few rows.
+    wide: Option<Both>,
+}
+
+/// Plans for many rows; their blocks have as many.
+#[derive(Clone, Copy)]
+struct Both {
+    forward: Wide,
+    backward: Wide,
 }
 
 impl<'a> Launch<'a> {
     /// `None` for what the kernels do not take: other types, shapes without values, rows that do not fit, and
-    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them.
+    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them, and `Resident` takes
+    /// the way for few rows also for many.
     pub(super) fn new(
         tokens: &CubeTensor,
         bias: &CubeTensor,
@@ -48,12 +59,14 @@ impl<'a> Launch<'a> {
         if algorithm == Algorithm::Streamed {
             hardware.plane = None;
         }
-        if algorithm == Algorithm::Composed { None } else { Self::on(hardware, tokens, bias, queries, pairs) }
+        let wide = algorithm != Algorithm::Resident;
+        if algorithm == Algorithm::Composed { None } else { Self::on(hardware, wide, tokens, bias, queries, pairs) }
     }
 
-    /// [`Self::new`] as on a device that has `hardware`.
+    /// [`Self::new`] as on a device that has `hardware`; `wide`: whether many rows may have a way of their own.
     fn on(
         hardware: Hardware,
+        wide: bool,
         tokens: &CubeTensor,
         bias: &CubeTensor,
         queries: &CubeTensor,
@@ -81,9 +94,12 @@ impl<'a> Launch<'a> {
             return None;
         }
         let vector = [4, 2, 1].into_iter().find(|vector| d.is_multiple_of(*vector))?;
-        let plan = Plan::new(hardware, [t, d, rows], vector, [pairs.is_some(), biased])?;
+        let (sizes, kinds) = ([t, d, rows], [pairs.is_some(), biased]);
+        let plan = Plan::new(hardware, sizes, vector, kinds)?;
+        let many = |way| if wide { Wide::new(hardware, sizes, vector, kinds, way) } else { None };
+        let wide = many(Way::Forward).zip(many(Way::Backward)).map(|(forward, backward)| Both { forward, backward });
         let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
-        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan })
+        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide })
     }
 
     /// P and the softmax's statistics.
@@ -95,34 +111,54 @@ impl<'a> Launch<'a> {
         });
         let (table, cubes) = match &self.pairs {
             Some(table) => {
-                let (table, cubes) = table.blocks(self.plan.rows);
+                let (table, cubes) = table.blocks(self.rows());
                 (self.upload(&table), cubes)
             }
-            None => (self.nothing(), n * (r * h).div_ceil(self.plan.rows)),
+            None => (self.nothing(), n * (r * h).div_ceil(self.rows())),
         };
         let [tokens, bias, queries] = self.inputs();
         // SAFETY: past their ends the kernel neither reads (tokens, bias) nor writes (result rows), and rows are those that
         // `PairList` has checked.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            forward::pool::launch_unchecked(
-                &self.tokens.client,
-                self.count(cubes),
-                self.plan.cube_dim(),
-                address(&[&self.tokens, &pooled]),
-                self.vector,
-                tokens,
-                bias,
-                queries,
-                table,
-                pooled.clone().into_buffer_arg(),
-                stats.clone().into_buffer_arg(),
-                t as u32,
-                (r * h) as u32,
-                cubes as u32,
-                self.plan,
-                self.element,
-            );
+            match self.wide.map(|wide| wide.forward) {
+                Some(plan) => wide::forward::pool::launch_unchecked(
+                    &self.tokens.client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, &pooled]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    table,
+                    pooled.clone().into_buffer_arg(),
+                    stats.clone().into_buffer_arg(),
+                    t as u32,
+                    (r * h) as u32,
+                    cubes as u32,
+                    plan,
+                    self.element,
+                ),
+                None => forward::pool::launch_unchecked(
+                    &self.tokens.client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, &pooled]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    table,
+                    pooled.clone().into_buffer_arg(),
+                    stats.clone().into_buffer_arg(),
+                    t as u32,
+                    (r * h) as u32,
+                    cubes as u32,
+                    self.plan,
+                    self.element,
+                ),
+            }
         }
         (pooled, stats)
     }
@@ -173,38 +209,60 @@ impl<'a> Launch<'a> {
         let d_tokens = self.empty(&[n, t, d], self.tokens.dtype());
         let d_bias = self.empty(&[n, t], DType::F32);
         let table = self.pairs.as_ref().map_or_else(|| self.nothing(), |table| self.upload(&table.by_item()));
-        let cubes = n * t.div_ceil(self.plan.tokens);
+        let cubes = n * t.div_ceil(self.wide.map_or(self.plan.tokens, |wide| wide.backward.base.tokens));
         let [tokens, bias, queries] = self.inputs();
         // SAFETY: as in `forward`.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            token_gradients::token_gradients::launch_unchecked(
-                &self.tokens.client,
-                self.count(cubes),
-                self.plan.cube_dim(),
-                address(&[&self.tokens, grad]),
-                self.vector,
-                tokens,
-                bias,
-                queries,
-                grad.clone().into_buffer_arg(),
-                saved.clone().into_buffer_arg(),
-                table,
-                d_tokens.clone().into_buffer_arg(),
-                d_bias.clone().into_buffer_arg(),
-                n as u32,
-                t as u32,
-                (r * h) as u32,
-                self.plan,
-                self.element,
-            );
+            match self.wide.map(|wide| wide.backward) {
+                Some(plan) => wide::token_gradients::token_gradients::launch_unchecked(
+                    &self.tokens.client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, grad]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    grad.clone().into_buffer_arg(),
+                    saved.clone().into_buffer_arg(),
+                    table,
+                    d_tokens.clone().into_buffer_arg(),
+                    d_bias.clone().into_buffer_arg(),
+                    n as u32,
+                    t as u32,
+                    (r * h) as u32,
+                    plan,
+                    self.element,
+                ),
+                None => token_gradients::token_gradients::launch_unchecked(
+                    &self.tokens.client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, grad]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    grad.clone().into_buffer_arg(),
+                    saved.clone().into_buffer_arg(),
+                    table,
+                    d_tokens.clone().into_buffer_arg(),
+                    d_bias.clone().into_buffer_arg(),
+                    n as u32,
+                    t as u32,
+                    (r * h) as u32,
+                    self.plan,
+                    self.element,
+                ),
+            }
         }
         (d_tokens, d_bias)
     }
 
     fn of_queries(&self, grad: &CubeTensor, saved: &CubeTensor) -> CubeTensor {
         let [n, t, d, r, h] = self.dims;
-        let block = self.plan.rows;
+        let block = self.rows();
         let (table, sums, chunk, cubes) = match &self.pairs {
             Some(table) => {
                 let chunk = (table.pairs.len() * h.div_ceil(block)).div_ceil(SPREAD);
@@ -225,27 +283,50 @@ impl<'a> Launch<'a> {
         // SAFETY: as in `forward`; each cube writes the rows of its part.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            query_gradients::query_gradients::launch_unchecked(
-                client,
-                self.count(cubes),
-                self.plan.cube_dim(),
-                address(&[&self.tokens, grad, &parts]),
-                self.vector,
-                tokens,
-                bias,
-                queries,
-                grad.clone().into_buffer_arg(),
-                saved.clone().into_buffer_arg(),
-                table,
-                parts.clone().into_buffer_arg(),
-                n as u32,
-                t as u32,
-                (r * h) as u32,
-                chunk as u32,
-                cubes as u32,
-                self.plan,
-                self.element,
-            );
+            match self.wide.map(|wide| wide.backward) {
+                Some(plan) => wide::query_gradients::query_gradients::launch_unchecked(
+                    client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, grad, &parts]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    grad.clone().into_buffer_arg(),
+                    saved.clone().into_buffer_arg(),
+                    table,
+                    parts.clone().into_buffer_arg(),
+                    n as u32,
+                    t as u32,
+                    (r * h) as u32,
+                    chunk as u32,
+                    cubes as u32,
+                    plan,
+                    self.element,
+                ),
+                None => query_gradients::query_gradients::launch_unchecked(
+                    client,
+                    self.count(cubes),
+                    self.plan.cube_dim(),
+                    address(&[&self.tokens, grad, &parts]),
+                    self.vector,
+                    tokens,
+                    bias,
+                    queries,
+                    grad.clone().into_buffer_arg(),
+                    saved.clone().into_buffer_arg(),
+                    table,
+                    parts.clone().into_buffer_arg(),
+                    n as u32,
+                    t as u32,
+                    (r * h) as u32,
+                    chunk as u32,
+                    cubes as u32,
+                    self.plan,
+                    self.element,
+                ),
+            }
         }
         let total = self.empty(&[r, h, d], DType::F32);
         let vectors = r * h * self.plan.width;
@@ -267,6 +348,11 @@ impl<'a> Launch<'a> {
             );
         }
         total
+    }
+
+    /// Query rows of a block.
+    fn rows(&self) -> usize {
+        self.wide.map_or(self.plan.rows, |wide| wide.backward.base.rows)
     }
 
     /// What every kernel over tokens reads.
@@ -325,7 +411,7 @@ mod tests {
     #[test]
     fn planes_add_up_as_single_units_do() {
         for (name, device) in crate::device::test_devices().into_iter().filter(|(name, _)| name == "wgpu") {
-            for [n, t, d, r, h] in [[3, 50, 128, 11, 1], [2, 19, 70, 2, 2], [2, 300, 33, 1, 1]] {
+            for [n, t, d, r, h] in [[3, 50, 128, 11, 1], [2, 19, 70, 2, 2], [2, 300, 33, 1, 1], [2, 70, 192, 10, 5]] {
                 let (tokens, bias) = (random([n, t, d], &device), random([n, t], &device));
                 let (queries, grad) = (random([r, h, d], &device), random([n, r, h, d], &device));
                 let hardware = &tokens.client.properties().hardware;
@@ -334,17 +420,21 @@ mod tests {
                 if planes.plane.is_none() && lavapipe {
                     planes.plane = Some(hardware.plane_size_max as usize);
                 }
-                let run = |hardware| {
-                    let launch = || Launch::on(hardware, &tokens, &bias, &queries, None).unwrap();
+                let run = |hardware, wide| {
+                    let launch = || Launch::on(hardware, wide, &tokens, &bias, &queries, None).unwrap();
                     let (pooled, stats) = launch().forward();
                     let needs = Needs { tokens: true, bias: true, queries: true };
                     let (x, b, u) = launch().backward(pooled.clone(), stats, grad.clone(), needs);
                     [values::<4>(pooled), values::<3>(x), values::<2>(b), values::<3>(u)]
                 };
-                let (teams, units) = (run(planes), run(Hardware { plane: None, ..planes }));
-                for (which, (a, b)) in teams.iter().zip(&units).enumerate() {
-                    let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                    assert!(worst < 1e-4, "{name} {:?} {which}: {worst}", planes.plane);
+                let units = run(Hardware { plane: None, ..planes }, false);
+                let taken = Launch::on(planes, true, &tokens, &bias, &queries, None).is_some_and(|l| l.wide.is_some());
+                assert_eq!(taken, planes.plane.is_some() && r * h > 2, "{name}");
+                for wide in [false, true] {
+                    for (which, (a, b)) in run(planes, wide).iter().zip(&units).enumerate() {
+                        let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                        assert!(worst < 1e-4, "{name} {:?} wide {wide}, {which}: {worst}", planes.plane);
+                    }
                 }
             }
         }

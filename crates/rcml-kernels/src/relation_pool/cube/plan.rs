@@ -4,13 +4,13 @@ use cubecl::features::Plane;
 use cubecl::prelude::*;
 
 /// Most units of a cube.
-const UNITS: usize = 256;
+pub(super) const UNITS: usize = 256;
 /// Most tokens of a tile and most rows of a block.
 const TILE: usize = 16;
 /// Dot products along each side of a patch, in which each token and each query is read once.
 const PATCH: usize = 4;
 /// Most f32 of running sums that a unit keeps in registers.
-const SUMS: usize = 64;
+pub(super) const SUMS: usize = 64;
 /// Most shared memory of a cube, in bytes: with more, too few cubes share a multiprocessor to hide each other's waiting.
 const SHARED: usize = 48 * 1024;
 /// Buffers of the kernel that has most: `token_gradients`, with the one that carries the scalars.
@@ -132,7 +132,7 @@ impl Plan {
 }
 
 /// The largest power of two that is not larger; 0 for 0.
-fn floor_power_of_two(value: usize) -> usize {
+pub(super) fn floor_power_of_two(value: usize) -> usize {
     if value == 0 { 0 } else { 1 << value.ilog2() }
 }
 

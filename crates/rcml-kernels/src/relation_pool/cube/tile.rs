@@ -11,7 +11,8 @@ pub(super) const LOWEST: f32 = -3.0e38;
 
 /// Copies tokens into shared memory, as f32; zeros where the item has no more.
 ///
-/// `base`: where the item begins, `start`: the tile's first token, both in vectors; `end`: the item's vectors.
+/// `base`: where the item begins, `start`: the tile's first token, both in vectors; `end`: the item's vectors; `stride`: vectors
+/// from one token of the tile to the next.
 #[cube]
 pub(super) fn load<E: Float, V: Size>(
     tokens: &[Vector<E, V>],
@@ -19,6 +20,7 @@ pub(super) fn load<E: Float, V: Size>(
     base: usize,
     start: usize,
     end: usize,
+    #[comptime] stride: usize,
     #[comptime] plan: Plan,
 ) {
     let count = comptime!(plan.tokens * plan.width);
@@ -29,7 +31,11 @@ pub(super) fn load<E: Float, V: Size>(
         if at < end {
             value = Vector::cast_from(tokens[base + at]);
         }
-        tile[i] = value;
+        let mut place = i;
+        if comptime!(stride != plan.width) {
+            place = i / plan.width * stride + i % plan.width;
+        }
+        tile[place] = value;
         i += comptime!(plan.units());
     }
 }

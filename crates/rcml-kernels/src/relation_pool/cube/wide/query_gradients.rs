@@ -1,0 +1,135 @@
+//! The gradient of the queries.
+
+#![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
+#![allow(unsafe_code, unreachable_pub, reason = "what the macro writes for launching a kernel")]
+
+use cubecl::prelude::*;
+
+use super::super::rows::Rows;
+use super::super::sums::Sums;
+use super::super::tile::load;
+use super::dots::Dots;
+use super::plan::Wide;
+use super::slopes::slopes;
+
+/// As [`super::super::query_gradients::query_gradients`].
+#[cube(launch_unchecked, address_type = "dynamic")]
+pub(in super::super) fn query_gradients<E: Float, V: Size>(
+    tokens: &[Vector<E, V>],
+    bias: &[f32],
+    queries: &[Vector<f32, V>],
+    grad: &[Vector<f32, V>],
+    saved: &[f32],
+    table: &[u32],
+    parts: &mut [Vector<f32, V>],
+    items: u32,
+    token_count: u32,
+    row_count: u32,
+    chunk: u32,
+    cubes: u32,
+    #[comptime] plan: Wide,
+    #[define(E)] _dtype: ElemType,
+) {
+    let cube = CUBE_POS;
+    if cube < cubes as usize {
+        let base = comptime!(plan.base);
+        let (token_count, row_count) = (token_count as usize, row_count as usize);
+        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
+        let mut dots = Dots::new(plan);
+        // [tokens, rows], four rows a vector.
+        let count = comptime!(plan.base.rows * plan.base.tokens / 4);
+        let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
+        let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
+        let mut block = Rows::new(base);
+
+        let blocks = row_count.div_ceil(plan.base.rows);
+        let mut query = (cube % blocks) * plan.base.rows;
+        let mut rows = min(row_count - query, plan.base.rows);
+        let mut entry = cube / blocks * chunk as usize;
+        let mut end = min(entry + chunk as usize, items as usize);
+        if comptime!(plan.base.listed) {
+            query = table[cube * 4] as usize;
+            rows = table[cube * 4 + 1] as usize;
+            entry = table[cube * 4 + 2] as usize;
+            end = table[cube * 4 + 3] as usize;
+        }
+
+        let slots = comptime!(plan.base.slots());
+        let share = comptime!(plan.share(plan.base.rows));
+        let fours = comptime!(plan.base.rows / 4);
+        let mut sums = Sums::<V>::new(share, base);
+
+        while entry < end {
+            let mut item = entry;
+            let mut result = entry * row_count + query;
+            if comptime!(plan.base.listed) {
+                item = table[cubes as usize * 4 + entry * 2] as usize;
+                result = table[cubes as usize * 4 + entry * 2 + 1] as usize;
+            }
+            sync_cube();
+            block.in_line(query, result, rows, base);
+            let width = plan.base.width;
+            let from = item * token_count * width;
+            let mut start = 0usize;
+            while start < token_count {
+                sync_cube();
+                load::<E, V>(tokens, &mut tile, from, start * width, token_count * width, plan.stride, base);
+                sync_cube();
+                slopes::<V>(
+                    &tile,
+                    &block,
+                    &mut dots,
+                    &mut weights,
+                    &mut slope,
+                    bias,
+                    queries,
+                    grad,
+                    saved,
+                    item,
+                    start,
+                    token_count,
+                    rows,
+                    false,
+                    plan,
+                );
+                sync_cube();
+                if sums.first < plan.base.rows {
+                    let here = min(token_count - start, plan.base.tokens);
+                    #[unroll]
+                    for s in 0..slots {
+                        let at = sums.column + s * plan.base.columns;
+                        if at < plan.base.width {
+                            for t in 0..here {
+                                let x = tile[t * plan.stride + at];
+                                #[unroll]
+                                for four in 0..comptime!(share / 4) {
+                                    let found = slope[t * fours + sums.first / 4 + four];
+                                    #[unroll]
+                                    for i in 0..4 {
+                                        sums.values[comptime!(s * share + four * 4 + i)] +=
+                                            x * Vector::new(found.extract(i));
+                                    }
+                                }
+                            }
+                        }
+                    }
+                }
+                start += plan.base.tokens;
+            }
+            entry += 1;
+        }
+        if sums.first < plan.base.rows {
+            #[unroll]
+            for s in 0..slots {
+                let at = sums.column + s * plan.base.columns;
+                if at < plan.base.width {
+                    #[unroll]
+                    for k in 0..share {
+                        parts[(cube * plan.base.rows + sums.first + k) * plan.base.width + at] =
+                            sums.values[comptime!(s * share + k)];
+                    }
+                }
+            }
+        }
+    }
+}

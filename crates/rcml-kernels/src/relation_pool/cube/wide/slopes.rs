@@ -1,0 +1,93 @@
+//! The softmax's slopes, four at a time.
+
+#![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
+
+use cubecl::prelude::*;
+
+use super::super::rows::Rows;
+use super::super::tile::{LOWEST, shift};
+use super::dots::Dots;
+use super::plan::Wide;
+
+/// The first row and token of four weights: four tokens of a row where they go `across`, `[rows, tokens / 4]`, otherwise four
+/// rows of a token, `[tokens, rows / 4]`.
+#[cube]
+fn place(four: usize, #[comptime] across: bool, #[comptime] plan: Wide) -> (usize, usize) {
+    let tokens = comptime!(plan.base.tokens / 4);
+    let rows = comptime!(plan.base.rows / 4);
+    let (mut row, mut token) = (four % rows * 4, four / rows);
+    if comptime!(across) {
+        row = four / tokens;
+        token = four % tokens * 4;
+    }
+    (row, token)
+}
+
+/// As [`super::super::slopes::slopes`], weights A and slopes dS in fours as [`place`] has them.
+#[cube]
+pub(super) fn slopes<V: Size>(
+    tile: &Shared<[Vector<f32, V>]>,
+    block: &Rows,
+    dots: &mut Dots,
+    weights: &mut Shared<[Vector<f32, Const<4>>]>,
+    slopes: &mut Shared<[Vector<f32, Const<4>>]>,
+    bias: &[f32],
+    queries: &[Vector<f32, V>],
+    grad: &[Vector<f32, V>],
+    saved: &[f32],
+    item: usize,
+    start: usize,
+    token_count: usize,
+    rows: usize,
+    #[comptime] across: bool,
+    #[comptime] plan: Wide,
+) {
+    let count = comptime!(plan.base.rows * plan.base.tokens / 4);
+    let mine = comptime!(plan.fours());
+    let right = comptime!(usize::from(across));
+    let down = comptime!(1 - right);
+    dots.fill::<V>(tile, queries, &block.queries, plan);
+    sync_cube();
+    // Kept in registers while the other dot products take the place of these.
+    let mut logits = Array::<Vector<f32, Const<4>>>::new(mine);
+    #[unroll]
+    for m in 0..mine {
+        let four = UNIT_POS as usize + m * plan.base.units();
+        let mut found = Vector::<f32, Const<4>>::new(0.0f32);
+        if four < count {
+            let (row, token) = place(four, across, plan);
+            #[unroll]
+            for i in 0..4usize {
+                found.insert(i, dots.whole(row + i * down, token + i * right, plan));
+            }
+        }
+        logits[m] = found;
+    }
+    sync_cube();
+    dots.fill::<V>(tile, grad, &block.results, plan);
+    sync_cube();
+    #[unroll]
+    for m in 0..mine {
+        let four = UNIT_POS as usize + m * plan.base.units();
+        if four < count {
+            let (row, token) = place(four, across, plan);
+            let mut weight_four = Vector::<f32, Const<4>>::new(0.0f32);
+            let mut slope_four = Vector::<f32, Const<4>>::new(0.0f32);
+            #[unroll]
+            for i in 0..4usize {
+                let (row, token) = (row + i * down, token + i * right);
+                if start + token < token_count && row < rows {
+                    let at = block.results[row] as usize * 3;
+                    let bias = shift(bias, item, start + token, token_count, comptime!(plan.base));
+                    let logit = max(logits[m].extract(i) + bias, f32::new(LOWEST));
+                    let weight = (logit - saved[at]).exp() * saved[at + 1];
+                    let along = dots.whole(row, token, plan);
+                    weight_four.insert(i, weight);
+                    slope_four.insert(i, weight * (along - saved[at + 2]));
+                }
+            }
+            weights[four] = weight_four;
+            slopes[four] = slope_four;
+        }
+    }
+}
