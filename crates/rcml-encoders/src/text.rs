@@ -2,9 +2,8 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
-use burn::tensor::module::embedding;
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use rcml_kernels::Tokens;
+use burn::tensor::{Device, Tensor, TensorData};
+use rcml_kernels::{RowIds, Tokens, pick_rows};
 use serde::{Deserialize, Serialize};
 
 use crate::transformer::linear;
@@ -97,7 +96,11 @@ impl TextTransformer {
     /// - output: `1 + T` tokens, the summary first
     pub fn forward(&self, ids: &TokenIds, device: &Device) -> Tokens {
         let (n, t) = (ids.texts(), ids.length());
-        let input = Tensor::<2, Int>::from_data(TensorData::new(ids.ids().to_vec(), [n, t]), device);
+        let rows = RowIds::new(ids.ids().iter().map(|id| *id as u32).collect::<Vec<_>>());
+        let embedded = |table: Tensor<2>| {
+            let [_, width] = table.dims();
+            pick_rows(table, &rows).reshape([n, t, width])
+        };
         let mask: Vec<f32> = ids.real().iter().map(|real| f32::from(*real)).collect();
         let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, t]), device);
         let log_bias = (mask.clone() - 1.0) * 1.0e9;
@@ -105,10 +108,10 @@ impl TextTransformer {
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
         let words = self.embed.weight.val();
         let words = if self.keeps_words { words.detach() } else { words };
-        let words = embedding(words, input.clone());
+        let words = embedded(words);
         let states = self.transformer.forward(words.clone() + position, Some(&log_bias));
         let states = linear(&self.project, states) + linear(&self.skip, words);
-        let weight = embedding(self.salience.val(), input).exp() * mask.unsqueeze_dim::<3>(2);
+        let weight = embedded(self.salience.val()).exp() * mask.unsqueeze_dim::<3>(2);
         let summary = (states.clone() * weight.clone()).sum_dim(1) / weight.sum_dim(1);
         let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], device), log_bias], 1);
         Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), Some(log_bias))

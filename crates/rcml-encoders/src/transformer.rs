@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::nn::{Initializer, LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Activation, Heads, attention, layer_norm};
+use rcml_kernels::{Activation, Heads, add_layer_norm, attention, layer_norm};
 use serde::{Deserialize, Serialize};
 
 /// Added to the variance; the default of Burn and PyTorch.
@@ -70,8 +70,12 @@ impl Transformer {
     /// - log_bias: `[N, T]`, about -1e9 at padding
     /// - output: `[N, T, W]`
     pub fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
-        let x = self.blocks.iter().fold(x, |x, block| block.forward(x, log_bias));
-        normalize(&self.norm, x)
+        // Each norm behind a block belongs to what follows: the next block, or the end.
+        let norms: Vec<&LayerNorm> =
+            self.blocks.iter().map(|block| &block.attention_norm).chain([&self.norm]).collect();
+        let first = normalize(norms[0], x.clone());
+        let through = |(x, normal), (block, next): (&Block, &LayerNorm)| block.forward(x, normal, next, log_bias);
+        self.blocks.iter().zip(norms[1..].iter().copied()).fold((x, first), through).1
     }
 }
 
@@ -90,6 +94,17 @@ fn normalize(norm: &LayerNorm, x: Tensor<3>) -> Tensor<3> {
     match &norm.beta {
         Some(beta) => layer_norm(x, norm.gamma.val(), beta.val(), EPSILON),
         None => norm.forward(x),
+    }
+}
+
+/// x + y, and Burn's layer norm of that.
+fn add_normalize(norm: &LayerNorm, x: Tensor<3>, y: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+    match &norm.beta {
+        Some(beta) => add_layer_norm(x, y, norm.gamma.val(), beta.val(), EPSILON),
+        None => {
+            let sum = x + y;
+            (sum.clone(), norm.forward(sum))
+        }
     }
 }
 
@@ -129,13 +144,19 @@ impl Block {
         }
     }
 
-    fn forward(&self, x: Tensor<3>, log_bias: Option<&Tensor<2>>) -> Tensor<3> {
-        let y = normalize(&self.attention_norm, x.clone());
+    /// From x and its norm to the sum behind the block and the norm of that.
+    fn forward(
+        &self,
+        x: Tensor<3>,
+        y: Tensor<3>,
+        next: &LayerNorm,
+        log_bias: Option<&Tensor<2>>,
+    ) -> (Tensor<3>, Tensor<3>) {
         let (q, k) = (linear(&self.query, y.clone()), linear(&self.key, y.clone()));
         let heads = Heads { count: self.heads, causal: false };
         let y = attention(q, k, linear(&self.value, y), log_bias.cloned(), heads);
-        let x = x + linear(&self.output, y);
-        let y = activated(&self.up, normalize(&self.mlp_norm, x.clone()), Activation::Gelu);
-        x + linear(&self.down, y)
+        let (x, y) = add_normalize(&self.mlp_norm, x, linear(&self.output, y));
+        let y = activated(&self.up, y, Activation::Gelu);
+        add_normalize(next, x, linear(&self.down, y))
     }
 }

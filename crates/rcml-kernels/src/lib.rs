@@ -2,8 +2,8 @@
 //!
 //! The nouns: a [`device`] name becomes a Burn device in exactly one place; [`relation_pool`] pools an item's tokens once
 //! per relation without ever projecting them; [`Tokens`] is what an encoder hands over; [`attention`], [`linear`],
-//! [`layer_norm`] and [`gelu`] are what a transformer is made of, [`convolution`] and [`picture_norm`] what a stem before it
-//! is, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and [`l2_normalize`] what contrastive losses
+//! [`pick_rows`], [`layer_norm`] and [`gelu`] are what a transformer is made of, [`convolution`] and [`picture_norm`] what a stem
+//! before it is, [`row_logsumexp`], [`contrast_log_sum_exp`] (without the matrix of scores) and [`l2_normalize`] what contrastive losses
 //! are; [`row_products`] and [`largest_products`] are what searching is. This is
 //! the only crate of the workspace that names a backend.
 //!
@@ -31,31 +31,29 @@ mod flex;
 mod fused;
 mod lanes;
 mod linear;
-mod logsumexp;
 mod matrix;
 pub mod memory;
 #[cfg(feature = "ndarray")]
 mod ndarray;
-mod normalize;
 mod pair_list;
 mod relation_pool;
 mod row_products;
+mod rows;
 mod simd;
 mod sparse_rows;
 mod tokens;
 
-pub use adamw::{AdamWBackend, AdamWStep, adamw};
+pub use adamw::{AdamWBackend, AdamWStep, adamw, squared_norm};
 pub use attention::{AttentionBackend, Heads, attention};
 pub use contrast::{ContrastBackend, ContrastPlan, contrast_log_sum_exp, contrast_pairs, has_contrast_kernel};
 pub use convolution::{ConvolutionBackend, Window, convolution};
 pub use cpu::{Algorithm, LengthError, Needs, TokenView, pool_slices, quantize_tokens};
-pub use fused::{FusedBackend, gelu, layer_norm, picture_norm};
+pub use fused::{FusedBackend, add_layer_norm, gelu, layer_norm, picture_norm};
 pub use linear::{Activation, LinearBackend, LinearNeeds, linear};
-pub use logsumexp::row_logsumexp;
-pub use normalize::l2_normalize;
 pub use pair_list::{PairError, PairList};
 pub use relation_pool::{PoolBackend, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 pub use row_products::{largest_products, row_products};
+pub use rows::{RowIds, RowsBackend, l2_normalize, pick_rows, row_logsumexp};
 pub use sparse_rows::SparseRows;
 pub use tokens::{TokenMap, Tokens};
 

@@ -38,7 +38,7 @@ pub use config::{OptimizerConfig, RunConfig, TrainingConfig};
 pub use encoders::encoder_settings;
 pub use error::{Error, Result};
 pub use events::{Event, Observer, Silent};
-pub use optimizer::AdamW;
+pub use optimizer::{AdamW, GradientScale};
 pub use preset::preset_names;
 pub use rcml_encoders::pretrained::ParameterCount;
 pub use run::{Outcome, TrainOptions, train};

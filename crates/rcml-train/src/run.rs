@@ -15,12 +15,12 @@ use rcml_losses::{Objective, Term};
 use rcml_model::{Rcml, save_weights};
 
 use crate::checkpoint::{Checkpoints, Progress};
-use crate::clip::clip_norm;
+use crate::clip;
 use crate::data::RunData;
 use crate::error::ErrorKind;
 use crate::log::MetricsLog;
 use crate::momentum::Momentum;
-use crate::optimizer::optimizer;
+use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
 use crate::step::{Forward, forward};
 use crate::validation::{METRIC, Validation};
@@ -93,7 +93,9 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let encoders =
         if config.model.pretrained.is_set() { config.model.pretrained.fingerprints() } else { String::new() };
     let checkpoints = Checkpoints::new(out, config.training.keep_checkpoints, encoders);
-    let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer(&config.optimizer)?, &device)?;
+    let scale = GradientScale::default();
+    let optimizer = optimizer(&config.optimizer, &scale)?;
+    let (mut model, mut optimizer, mut progress) = checkpoints.latest(model, optimizer, &device)?;
     let objective = Objective::new(config.objective.clone());
     let momentum = objective.momentum().map(|settings| Momentum::new(&model, &config.model, settings));
     let mut momentum = checkpoints.latest_momentum(momentum, &config.model, &device)?;
@@ -135,8 +137,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let learning_rate = config.optimizer.rate(progress.step, steps);
         let Forward { terms, means, seen } =
             forward(&model, &config.model, &objective, momentum.as_ref(), &input, &device);
-        let (max_norm, of_parts) = (config.optimizer.clip_norm, rates.at(learning_rate)?);
-        let (next, mut values) = update(model, &mut optimizer, of_parts, max_norm, terms, progress.step + 1)?;
+        let (clip, of_parts) = ((config.optimizer.clip_norm, &scale), rates.at(learning_rate)?);
+        let (next, mut values) = update(model, &mut optimizer, of_parts, clip, terms, progress.step + 1)?;
         model = next.follow(&config.model, means);
         if let Some(momentum) = &mut momentum {
             momentum.advance(&model, &config.model, seen);
@@ -216,7 +218,7 @@ fn update(
     model: Rcml,
     optimizer: &mut burn::optim::ModuleOptimizer,
     rates: ModuleLearningRate,
-    max_norm: f64,
+    (max_norm, scale): (f64, &GradientScale),
     terms: Vec<Term>,
     step: u64,
 ) -> Result<(Rcml, Vec<(String, f64)>)> {
@@ -231,11 +233,12 @@ fn update(
         values.push((term.name.clone(), f64::from(value)));
     }
     values.insert(0, ("loss".into(), f64::from(read(&loss)?)));
-    let mut gradients = GradientsParams::from_grads(loss.backward(), &model);
-    let norm = clip_norm(&model, &mut gradients, max_norm);
+    let gradients = GradientsParams::from_grads(loss.backward(), &model);
+    let norm = clip::common_norm(&model, &gradients);
     if !norm.is_finite() {
         return Err(ErrorKind::NotFinite { step, term: "the gradient's norm".into(), value: norm }.into());
     }
+    scale.set(clip::scale(norm, max_norm));
     let mut model = optimizer.step(rates, model, gradients);
     model.temperature = model.temperature.clamped();
     let temperature = 1.0 / model.temperature.scale().try_into_scalar::<f32>().map_err(Error::device)?;

@@ -108,11 +108,12 @@ impl Block {
             None => x,
         };
         if self.norm_first {
-            let x = x.clone() + scaled(self.attend(self.attention_norm.forward(x), sight), &self.attention_scale);
-            x.clone() + scaled(self.feed(self.mlp_norm.forward(x)), &self.mlp_scale)
+            let attended = self.attend(self.attention_norm.forward(x.clone()), sight);
+            let (x, y) = self.mlp_norm.after(x, scaled(attended, &self.attention_scale));
+            x + scaled(self.feed(y), &self.mlp_scale)
         } else {
-            let x = self.attention_norm.forward(x.clone() + self.attend(x, sight));
-            self.mlp_norm.forward(x.clone() + self.feed(x))
+            let (_, x) = self.attention_norm.after(x.clone(), self.attend(x, sight));
+            self.mlp_norm.after(x.clone(), self.feed(x)).1
         }
     }
 

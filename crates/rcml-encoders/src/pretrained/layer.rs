@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation, module::embedding};
-use rcml_kernels::layer_norm;
+use rcml_kernels::{add_layer_norm, layer_norm};
 
 use super::weights::Weights;
 use crate::Result;
@@ -62,6 +62,14 @@ impl Norm {
     /// - x, output: `[N, T, W]`
     pub(crate) fn forward(&self, x: Tensor<3>) -> Tensor<3> {
         layer_norm(x, self.gamma.val(), self.beta.val(), self.epsilon as f32)
+    }
+
+    /// x + y, and the norm of that, in one pass.
+    ///
+    /// # Shapes
+    /// - x, y, outputs: `[N, T, W]`
+    pub(crate) fn after(&self, x: Tensor<3>, y: Tensor<3>) -> (Tensor<3>, Tensor<3>) {
+        add_layer_norm(x, y, self.gamma.val(), self.beta.val(), self.epsilon as f32)
     }
 }
 

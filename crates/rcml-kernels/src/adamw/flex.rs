@@ -1,11 +1,14 @@
 //! Burn's CPU backend `flex`: parameter and moments are changed where they lie.
 
+use burn::backend::ops::FloatTensorOps;
 use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::DType;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
 use super::{AdamWBackend, AdamWStep, composed};
+use crate::flex::{f32s, tensor};
+use crate::lanes::sum;
 use crate::simd::vectorized;
 
 /// Values of a task.
@@ -41,16 +44,37 @@ impl AdamWBackend for Flex {
         parts.zip(gradient.storage::<f32>().par_chunks(GRAIN)).for_each(|(((p, m), v), g)| update(p, m, v, g, &step));
         (parameter, first, second)
     }
+
+    fn fused_squared_norm(x: FlexTensor) -> FlexTensor {
+        let x = x.to_contiguous();
+        let Some(values) = f32s(&x) else { return Self::float_sum(Self::float_mul(x.clone(), x)) };
+        let squares = |part: &[f32]| {
+            vectorized(
+                #[inline(always)]
+                || {
+                    f64::from(sum(
+                        part.len(),
+                        #[inline(always)]
+                        |i| part[i] * part[i],
+                    ))
+                },
+            )
+        };
+        // Added in the order of the parts, whoever summed them.
+        let parts: Vec<f64> = values.par_chunks(GRAIN).map(squares).collect();
+        tensor(vec![parts.iter().sum::<f64>() as f32], [1])
+    }
 }
 
 fn update(p: &mut [f32], m: &mut [f32], v: &mut [f32], g: &[f32], step: &AdamWStep) {
     let (left, unbias1, unbias2) = step.factors();
     let (unbias1, unbias2, rate) = (1.0 / unbias1, 1.0 / unbias2, step.rate as f32);
-    let AdamWStep { beta1, beta2, epsilon, .. } = *step;
+    let AdamWStep { beta1, beta2, epsilon, scale, .. } = *step;
     vectorized(
         #[inline(always)]
         || {
             for (((p, m), v), g) in p.iter_mut().zip(m.iter_mut()).zip(v.iter_mut()).zip(g) {
+                let g = g * scale;
                 *m = beta1 * *m + (1.0 - beta1) * g;
                 *v = beta2 * *v + (1.0 - beta2) * (g * g);
                 let direction = *m * unbias1 / ((*v * unbias2).sqrt() + epsilon);

@@ -25,6 +25,8 @@ pub struct AdamWStep {
     pub decay: f32,
     /// Number of the step, from 1.
     pub time: i32,
+    /// What the gradient is multiplied by first: less than 1 where the norm of all gradients is clipped.
+    pub scale: f32,
 }
 
 impl AdamWStep {
@@ -48,6 +50,11 @@ pub trait AdamWBackend: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         composed::<Self>(parameter, gradient, first, second, &step)
     }
+
+    /// Sum of the squares of all values, `[1]`.
+    fn fused_squared_norm(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::float_sum(Self::float_mul(x.clone(), x))
+    }
 }
 
 #[cfg(feature = "ndarray")]
@@ -66,6 +73,7 @@ fn composed<B: Backend>(
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
     let times = |x: FloatTensor<B>, by: f32| B::float_mul_scalar(x, by.into());
     let (left, unbias1, unbias2) = step.factors();
+    let gradient = times(gradient, step.scale);
     let square = B::float_mul(gradient.clone(), gradient.clone());
     let first = B::float_add(times(first, step.beta1), times(gradient, 1.0 - step.beta1));
     let second = B::float_add(times(second, step.beta2), times(square, 1.0 - step.beta2));
@@ -74,8 +82,17 @@ fn composed<B: Backend>(
     (B::float_sub(times(parameter, left), times(direction, step.rate as f32)), first, second)
 }
 
-/// One step of AdamW: p (1 - rate decay) - rate m' / (sqrt(v') + epsilon), with the moments m and v of the gradient moved first
-/// and m', v' those without the bias of their start at zero.
+/// Sum of the squares of all values: of its sum over all gradients the root is their common norm.
+///
+/// # Shapes
+/// - x: any; a plain tensor, not differentiated
+/// - output: `[1]`
+pub fn squared_norm<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::fused_squared_norm(x.into_dispatch()))
+}
+
+/// One step of AdamW: p (1 - rate decay) - rate m' / (sqrt(v') + epsilon), with the moments m and v of the scaled gradient moved
+/// first and m', v' those without the bias of their start at zero.
 ///
 /// On the CPU all three are changed where they lie, if nobody else holds them.
 ///

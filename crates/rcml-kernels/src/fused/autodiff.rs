@@ -3,7 +3,7 @@
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
-use burn::backend::{Autodiff, tensor::FloatTensor};
+use burn::backend::{Autodiff, Backend, tensor::FloatTensor};
 
 use super::FusedBackend;
 
@@ -37,6 +37,20 @@ impl<B: FusedBackend> Backward<B, 3> for LayerNormBackward {
             if let Some(node) = node {
                 gradients.register::<B>(node.id, gradient);
             }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct AddBackward;
+
+impl<B: Backend> Backward<B, 2> for AddBackward {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 2>, gradients: &mut Gradients, _: &mut Checkpointer) {
+        let grad = gradients.consume::<B>(&ops.node);
+        for node in ops.parents.into_iter().flatten() {
+            gradients.register::<B>(node.id, grad.clone());
         }
     }
 }
@@ -87,6 +101,31 @@ impl<B: FusedBackend, C: CheckpointStrategy> FusedBackend for Autodiff<B, C> {
                 prepared.finish(B::fused_layer_norm(x, gamma, beta, epsilon))
             }
         }
+    }
+
+    fn fused_add_layer_norm(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let added = AddBackward.prepare::<C>([x.node(), y.node()]).compute_bound().stateful();
+        let (gamma_node, beta_node) = (gamma.node(), beta.node());
+        let (x, y) = (x.into_primitive(), y.into_primitive());
+        let (gamma, beta) = (gamma.into_primitive(), beta.into_primitive());
+        let (sum, normal) = B::fused_add_layer_norm(x, y, gamma.clone(), beta, epsilon);
+        // Two nodes that one pass has computed: the norm's parent is the sum, through which gradients reach x and y.
+        let tracked_sum = match added {
+            OpsKind::Tracked(prepared) => prepared.finish((), sum.clone()),
+            OpsKind::UnTracked(prepared) => prepared.finish(sum.clone()),
+        };
+        let nodes = [tracked_sum.node(), gamma_node, beta_node];
+        let normal = match LayerNormBackward.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((sum, gamma, epsilon), normal),
+            OpsKind::UnTracked(prepared) => prepared.finish(normal),
+        };
+        (tracked_sum, normal)
     }
 
     fn fused_picture_norm(

@@ -1,6 +1,6 @@
 //! The CPU forms: rayon over rows, vectorised within a row. Results do not depend on the number of threads.
 
-use burn::backend::ops::ActivationOps;
+use burn::backend::ops::{ActivationOps, FloatTensorOps};
 use burn::backend::{Flex, TensorMetadata};
 use burn_flex::FlexTensor;
 
@@ -76,6 +76,44 @@ impl FusedBackend for Flex {
             ([out], ())
         });
         tensor(out, source.shape())
+    }
+
+    fn fused_add_layer_norm(
+        x: FlexTensor,
+        y: FlexTensor,
+        gamma: FlexTensor,
+        beta: FlexTensor,
+        epsilon: f32,
+    ) -> (FlexTensor, FlexTensor) {
+        let [source, other, gamma, beta] = [x, y, gamma, beta].map(|tensor| tensor.to_contiguous());
+        let [w] = gamma.shape().dims();
+        let slices = (f32s(&source), f32s(&other), f32s(&gamma), f32s(&beta));
+        let (Some(x), Some(y), Some(gain), Some(shift)) = slices else {
+            let sum = Self::float_add(source, other);
+            return (sum.clone(), composed::layer_norm::<Flex>(sum, gamma, beta, epsilon));
+        };
+        let rows = x.len() / w.max(1);
+        let ([sum, out], _) = by_rows(rows, rows_of_a_task(rows, w, GRAIN), [w; 2], |first, [sum, out]| {
+            let part = first * w..first * w + sum.len();
+            let (x, y) = (&x[part.clone()], &y[part]);
+            let (sum, out) = (filled(sum, 0.0), filled(out, 0.0));
+            vectorized(
+                #[inline(always)]
+                || {
+                    let given = x.chunks_exact(w).zip(y.chunks_exact(w));
+                    for ((sum, out), (x, y)) in sum.chunks_exact_mut(w).zip(out.chunks_exact_mut(w)).zip(given) {
+                        sum.iter_mut().zip(x).zip(y).for_each(|((sum, x), y)| *sum = x + y);
+                        let (mean, scale) = row_moments(sum, epsilon);
+                        let (gain, shift) = (&gain[..w], &shift[..w]);
+                        for i in 0..w {
+                            out[i] = ((sum[i] - mean) * scale).mul_add(gain[i], shift[i]);
+                        }
+                    }
+                },
+            );
+            ([sum, out], ())
+        });
+        (tensor(sum, source.shape()), tensor(out, source.shape()))
     }
 
     fn fused_layer_norm_backward(

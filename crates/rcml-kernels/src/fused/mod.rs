@@ -38,6 +38,18 @@ pub trait FusedBackend: Backend {
         composed::layer_norm::<Self>(x, gamma, beta, epsilon)
     }
 
+    /// x + y, and the layer norm of that.
+    fn fused_add_layer_norm(
+        x: FloatTensor<Self>,
+        y: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        epsilon: f32,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let sum = Self::float_add(x, y);
+        (sum.clone(), Self::fused_layer_norm(sum, gamma, beta, epsilon))
+    }
+
     /// Gradients with respect to x, gamma and beta.
     fn fused_layer_norm_backward(
         x: FloatTensor<Self>,
@@ -89,6 +101,23 @@ pub fn gelu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 pub fn layer_norm(x: Tensor<3>, gamma: Tensor<1>, beta: Tensor<1>, epsilon: f32) -> Tensor<3> {
     let (gamma, beta) = (gamma.into_dispatch(), beta.into_dispatch());
     Tensor::from_dispatch(Dispatch::fused_layer_norm(x.into_dispatch(), gamma, beta, epsilon))
+}
+
+/// A residual connection and the layer norm behind it, in one pass: x + y, and [`layer_norm`] of that.
+///
+/// # Shapes
+/// - x, y, both outputs: `[N, T, W]`
+/// - gamma, beta: `[W]`
+pub fn add_layer_norm(
+    x: Tensor<3>,
+    y: Tensor<3>,
+    gamma: Tensor<1>,
+    beta: Tensor<1>,
+    epsilon: f32,
+) -> (Tensor<3>, Tensor<3>) {
+    let (x, y, gamma, beta) = (x.into_dispatch(), y.into_dispatch(), gamma.into_dispatch(), beta.into_dispatch());
+    let (sum, normal) = Dispatch::fused_add_layer_norm(x, y, gamma, beta, epsilon);
+    (Tensor::from_dispatch(sum), Tensor::from_dispatch(normal))
 }
 
 /// GELU of group norm with one group (Wu and He 2018): mean and variance of a whole picture, scale and shift per channel.

@@ -6,3 +6,4 @@ mod convolution;
 mod linear;
 mod norms;
 mod probe;
+mod rows;
