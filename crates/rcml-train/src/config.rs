@@ -9,7 +9,7 @@ use rcml_losses::ObjectiveConfig;
 use rcml_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Steps};
+use crate::{Error, Interval, Result, Steps};
 
 /// Everything a run depends on besides the data. A run folder's `config.toml` is this, complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct TrainingConfig {
     /// Optimiser steps.
     pub steps: Steps,
     /// Steps between validations; 0 = never.
-    pub validate_every: u64,
+    pub validate_every: Interval,
     /// Validations without a new best before training stops early; 0 = never stop early.
     pub patience: u64,
     /// (query, relation, answer) triples of the validation split that are ranked, at most.
@@ -67,7 +67,7 @@ impl Default for TrainingConfig {
     fn default() -> Self {
         Self {
             steps: Steps::Auto,
-            validate_every: 50,
+            validate_every: Interval::Auto,
             patience: 6,
             validation_queries: 2000,
             checkpoint_every: 100,

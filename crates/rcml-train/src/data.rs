@@ -17,7 +17,7 @@ use rcml_model::{
 };
 
 use crate::generated::wrong_texts;
-use crate::{Event, Observer, Result, RunConfig, Steps};
+use crate::{Event, Interval, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
 pub(crate) struct RunData {
@@ -59,6 +59,11 @@ pub(crate) struct StepInput {
     pub(crate) generated: Option<TextInput>,
 }
 
+/// Pairs of a graph, over all relations.
+fn pairs(graph: &RelationGraph) -> usize {
+    (0..graph.relations() as u32).map(|relation| graph.pairs(relation)).sum()
+}
+
 impl RunData {
     /// Reads and splits a dataset, checks that nothing held out is trained on, trains (or reads, when resuming) the tokenizer,
     /// decodes the pictures, and fills in what the model takes from the data.
@@ -78,7 +83,11 @@ impl RunData {
 
         let train = splits.items_of(Split::Train);
         config.model.modalities = modalities(&dataset, &train)?;
-        config.training.steps = Steps::Exactly(config.training.steps.count(train.len(), config.sampler.items));
+        let graph =
+            RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
+        let steps = config.training.steps.count(train.len(), pairs(&graph), config.sampler.items);
+        config.training.steps = Steps::Exactly(steps);
+        config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));
         let mut texts: Vec<&str> =
             train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
         let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
@@ -127,8 +136,6 @@ impl RunData {
             observer.event(&Event::Message(message));
         }
 
-        let graph =
-            RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
         let sampler = RelationSampler::for_dataset(config.sampler.clone(), config.seed, train, &dataset, graph)?;
         let same_text = same_text(&dataset);
         let same_item = reads.read(&[&config.model.same_item])?;
@@ -154,8 +161,7 @@ impl RunData {
 
     /// (source, target) pairs that may be trained on.
     pub(crate) fn pairs(&self) -> usize {
-        let graph = self.sampler.graph();
-        (0..graph.relations() as u32).map(|relation| graph.pairs(relation)).sum()
+        pairs(self.sampler.graph())
     }
 
     /// Relations with at least one such pair.

@@ -42,7 +42,7 @@ pub use optimizer::{AdamW, GradientScale};
 pub use preset::preset_names;
 pub use rcml_encoders::pretrained::ParameterCount;
 pub use run::{Outcome, TrainOptions, train};
-pub use steps::Steps;
+pub use steps::{Interval, Steps};
 
 /// The examples of the README run as tests, too.
 #[cfg(doctest)]

@@ -103,13 +103,13 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
 
     let validation = Validation::new(&data, config.training.validation_queries);
     let reason = if validation.is_none() { "no validation pairs" } else { "training.validate_every is 0" };
-    let validation = validation.filter(|_| config.training.validate_every > 0);
+    let (training, items) = (config.training.clone(), data.splits.items_of(rcml_data::Split::Train).len());
+    let steps = training.steps.count(items, data.pairs(), config.sampler.items);
+    let interval = training.validate_every.of(steps);
+    let validation = validation.filter(|_| interval > 0);
     if validation.is_none() {
         observer.event(&Event::Message(format!("{reason}: the last step's weights are kept")));
     }
-    let training = config.training.clone();
-    let items = data.splits.items_of(rcml_data::Split::Train).len();
-    let steps = training.steps.count(items, config.sampler.items);
     observer.event(&Event::Parameters(counts));
     observer.event(&Event::Started {
         steps,
@@ -172,7 +172,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
 
         let last = progress.step == steps;
         if let Some(validation) = &validation
-            && (last || progress.step.is_multiple_of(training.validate_every))
+            && (last || progress.step.is_multiple_of(interval))
         {
             let value = validation.measure(&model, &config.model, &config.image, &data)?;
             let best = progress.best_value.is_none_or(|best| value > best);

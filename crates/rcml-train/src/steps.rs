@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Error, Visitor};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Passes over the training items where the data say how long a run is, and the bounds of its steps: a few hundred items need
@@ -10,12 +10,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const PASSES: u64 = 25;
 const LEAST: u64 = 200;
 const MOST: u64 = 2_000;
+/// Where there are few pairs to learn from, more than one step for so many learns them by heart (docs/decisions/0013).
+const PAIRS_OF_A_STEP: u64 = 8;
+const FEWEST: u64 = 50;
 
 /// Optimiser steps of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Steps {
-    /// 25 passes over the training items, but not fewer than 200 steps and not more than 2,000; `"auto"` in a file. The
-    /// configuration of a run that was begun has the number.
+    /// 25 passes over the training items, and not more than 2,000; not fewer than 200 either, unless there are fewer than 1,600
+    /// related pairs: then not fewer than one for 8 of them, or 50. `"auto"` in a file; the configuration of a run that was
+    /// begun has the number.
     #[default]
     Auto,
     /// So many.
@@ -23,58 +27,89 @@ pub enum Steps {
 }
 
 impl Steps {
-    /// Steps on `items` training items, `batch` at a time.
-    pub fn count(self, items: usize, batch: usize) -> u64 {
+    /// Steps on `items` training items with so many related pairs, `batch` items at a time.
+    pub fn count(self, items: usize, pairs: usize, batch: usize) -> u64 {
+        let least = (pairs as u64 / PAIRS_OF_A_STEP).clamp(FEWEST, LEAST);
         match self {
-            Self::Auto => (PASSES * items as u64).div_ceil(batch.max(1) as u64).clamp(LEAST, MOST),
+            Self::Auto => (PASSES * items as u64).div_ceil(batch.max(1) as u64).clamp(least, MOST),
             Self::Exactly(steps) => steps,
         }
     }
 }
 
-impl Serialize for Steps {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+/// Steps between two validations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Interval {
+    /// A tenth of the run, but not fewer than 10 steps and not more than 50; `"auto"` in a file. The configuration of a run
+    /// that was begun has the number.
+    #[default]
+    Auto,
+    /// So many; 0 = no validation.
+    Exactly(u64),
+}
+
+impl Interval {
+    /// Steps between two validations of a run of `steps`.
+    pub fn of(self, steps: u64) -> u64 {
         match self {
-            Self::Auto => serializer.serialize_str("auto"),
-            Self::Exactly(steps) => serializer.serialize_u64(*steps),
+            Self::Auto => steps.div_ceil(10).clamp(10, 50),
+            Self::Exactly(interval) => interval,
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Steps {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumberOrAuto)
-    }
+/// A number or the word `auto`, which is none.
+struct NumberOrAuto {
+    key: &'static str,
+    least: u64,
 }
-
-struct NumberOrAuto;
 
 impl Visitor<'_> for NumberOrAuto {
-    type Value = Steps;
+    type Value = Option<u64>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number of at least 1 or \"auto\" for training.steps")
+        write!(f, "a number of at least {} or \"auto\" for {}", self.least, self.key)
     }
 
-    fn visit_u64<E: Error>(self, steps: u64) -> Result<Steps, E> {
-        if steps > 0 {
-            Ok(Steps::Exactly(steps))
-        } else {
-            Err(E::invalid_value(serde::de::Unexpected::Unsigned(0), &self))
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Option<u64>, E> {
+        if number >= self.least { Ok(Some(number)) } else { Err(E::invalid_value(Unexpected::Unsigned(number), &self)) }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Option<u64>, E> {
+        match u64::try_from(number) {
+            Ok(number) => self.visit_u64(number),
+            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
         }
     }
 
-    fn visit_i64<E: Error>(self, steps: i64) -> Result<Steps, E> {
-        match u64::try_from(steps) {
-            Ok(steps) => self.visit_u64(steps),
-            Err(_) => Err(E::invalid_value(serde::de::Unexpected::Signed(steps), &self)),
-        }
-    }
-
-    fn visit_str<E: Error>(self, word: &str) -> Result<Steps, E> {
-        if word == "auto" { Ok(Steps::Auto) } else { Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)) }
+    fn visit_str<E: Error>(self, word: &str) -> Result<Option<u64>, E> {
+        if word == "auto" { Ok(None) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
     }
 }
+
+/// Both are written and read alike.
+macro_rules! number_or_auto {
+    ($type:ident, $key:literal, $least:literal) => {
+        impl Serialize for $type {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    Self::Auto => serializer.serialize_str("auto"),
+                    Self::Exactly(number) => serializer.serialize_u64(*number),
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let number = deserializer.deserialize_any(NumberOrAuto { key: $key, least: $least })?;
+                Ok(number.map_or(Self::Auto, Self::Exactly))
+            }
+        }
+    };
+}
+
+number_or_auto!(Steps, "training.steps", 1);
+number_or_auto!(Interval, "training.validate_every", 0);
 
 #[cfg(test)]
 mod tests {
@@ -82,7 +117,14 @@ mod tests {
 
     #[test]
     fn they_follow_the_data_unless_they_are_said() {
-        assert_eq!([0, 1_000, 4_010, 1_000_000].map(|items| Steps::Auto.count(items, 100)), [200, 250, 1_003, 2_000]);
-        assert_eq!(Steps::Exactly(7).count(4_000, 100), 7);
+        let many = 1_000_000;
+        let counted = [0, 1_000, 4_010, 1_000_000].map(|items| Steps::Auto.count(items, many, 100));
+        assert_eq!(counted, [200, 250, 1_003, 2_000]);
+        let few = [0, 560, 1_000, 1_600, 3_000].map(|pairs| Steps::Auto.count(100, pairs, 100));
+        assert_eq!(few, [50, 70, 125, 200, 200]);
+        assert_eq!(Steps::Auto.count(4_010, 0, 100), 1_003);
+        assert_eq!(Steps::Exactly(7).count(4_000, many, 100), 7);
+        assert_eq!([50, 200, 2_000].map(|steps| Interval::Auto.of(steps)), [10, 20, 50]);
+        assert_eq!(Interval::Exactly(0).of(200), 0);
     }
 }

@@ -139,6 +139,6 @@ mod tests {
         let plan = |hardware, rows| Wide::new(hardware, [50, 512, rows], 4, [false, false], Way::Forward);
         assert!(plan(hardware, 2).is_none() && plan(Hardware { plane: None, ..hardware }, 64).is_none());
         let wide = plan(hardware, 64).unwrap();
-        assert_eq!((wide.base.rows, wide.base.tokens, wide.parts(), wide.share(32)), (16, 32, 8, 8));
+        assert_eq!((wide.base.rows, wide.base.tokens, wide.parts(), wide.share(16)), (16, 32, 8, 8));
     }
 }
