@@ -66,7 +66,9 @@ impl Wide {
         let bytes =
             |tokens: usize| 4 * (tokens * stride * vector + units * strip * DEEP + 2 * rows * tokens + 5 * rows);
         let tile = if way == Way::Forward && rows >= LONG { TILE } else { TILE / 2 };
-        let most = most.min(lanes).min(tile).min(t.next_power_of_two().max(4));
+        // A unit of the tokens' gradient sums up tokens as that of the others does rows.
+        let most = if way == Way::Backward { most.min(tile) } else { tile };
+        let most = most.min(lanes).min(t.next_power_of_two().max(4));
         let fits = |tokens: &usize| *tokens <= most && bytes(*tokens) <= SHARED.min(hardware.shared);
         let tokens = [TILE, TILE / 2, TILE / 4, 4].into_iter().find(fits)?;
         Some(Self { base: Plan { tokens, rows, ..narrow }, stride, strip, deep: DEEP })
