@@ -40,7 +40,7 @@ impl Steps {
 /// Steps between two validations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Interval {
-    /// A tenth of the run, but not fewer than 10 steps and not more than 50; `"auto"` in a file. The configuration of a run
+    /// A quarter of the run, but not fewer than 10 steps and not more than 50; `"auto"` in a file. The configuration of a run
     /// that was begun has the number.
     #[default]
     Auto,
@@ -52,7 +52,7 @@ impl Interval {
     /// Steps between two validations of a run of `steps`.
     pub fn of(self, steps: u64) -> u64 {
         match self {
-            Self::Auto => steps.div_ceil(10).clamp(10, 50),
+            Self::Auto => steps.div_ceil(4).clamp(10, 50),
             Self::Exactly(interval) => interval,
         }
     }
@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(few, [50, 70, 125, 200, 200]);
         assert_eq!(Steps::Auto.count(4_010, 0, 100), 1_003);
         assert_eq!(Steps::Exactly(7).count(4_000, many, 100), 7);
-        assert_eq!([50, 200, 2_000].map(|steps| Interval::Auto.of(steps)), [10, 20, 50]);
+        assert_eq!([30, 70, 200, 2_000].map(|steps| Interval::Auto.of(steps)), [10, 18, 50, 50]);
         assert_eq!(Interval::Exactly(0).of(200), 0);
     }
 }
