@@ -1,6 +1,7 @@
 //! Both sides in turn, shape by shape.
 
 use std::path::Path;
+use std::time::Duration;
 
 use burn::tensor::Device;
 use rcml_attention::Form;
@@ -56,6 +57,9 @@ pub struct Outcome {
     pub peer: Option<String>,
 }
 
+/// Until the peer's threads, which wait for more work where they are, have gone to sleep: our first run after them took half as
+/// long again.
+const REST: Duration = Duration::from_millis(250);
 /// Most runs between two waits for the device.
 const MOST_RUNS: usize = 100;
 
@@ -190,6 +194,9 @@ fn rounds(
     let mut repeats = vec![usize::from(plan.fill == 0.0); candidates.len()];
     let filling = |seconds: f64| ((plan.fill / seconds).ceil() as usize).clamp(1, MOST_RUNS);
     for _ in 0..plan.rounds {
+        if peer.is_some() {
+            std::thread::sleep(REST);
+        }
         limits.measure(plan.clock);
         for (i, candidate) in candidates.iter().enumerate() {
             let taken = match (&candidate.side, &mut peer) {
