@@ -21,6 +21,11 @@ use arguments::{Command, DataCommand, Rcml};
 
 fn main() -> ExitCode {
     rcml_kernels::memory::keep_freed();
+    // SAFETY: no thread has been started.
+    #[allow(unsafe_code, reason = "Burn's default device is chosen by the environment")]
+    unsafe {
+        rcml_kernels::device::settle_default();
+    }
     let result = match Rcml::parse().command {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),

@@ -50,6 +50,22 @@ pub fn parse(name: &str) -> Result<Device, DeviceError> {
     }
 }
 
+/// Names the CPU to Burn as the place for what it makes without being told a device, the state of an optimiser that is read
+/// from a file for one, where the first backend of this build has no hardware: it would end the program. Does nothing where
+/// `BURN_DEVICE` says something already.
+///
+/// # Safety
+/// It changes the environment: call it before the program starts a thread.
+#[allow(unsafe_code, reason = "the environment is all that Burn asks")]
+pub unsafe fn settle_default() {
+    let absent =
+        if cfg!(feature = "cuda") { cuda(0).is_none() } else { cfg!(feature = "wgpu") && wgpu(true).is_none() };
+    if absent && std::env::var_os("BURN_DEVICE").is_none() {
+        // SAFETY: no other thread runs, by this function's own contract.
+        unsafe { std::env::set_var("BURN_DEVICE", "flex") };
+    }
+}
+
 /// What the driver calls a device; `None` for the backends of the CPU.
 #[cfg(feature = "cube")]
 pub fn adapter(device: &Device) -> Option<String> {
@@ -100,6 +116,18 @@ pub fn test_slack() -> f32 {
         if error < 1e-6 { 0.0 } else { 10.0 * error }
     };
     *SLACK.get_or_init(|| test_devices().iter().map(|(_, device)| error(device)).fold(0.0, f32::max))
+}
+
+/// Whether a device's f64 are doubles: some say that they have them and compute with less, or with nothing.
+#[doc(hidden)]
+pub fn test_doubles(device: &Device) -> bool {
+    use burn::tensor::{DType, FloatDType, Tensor, TensorData};
+    let exact = [0.5f64.exp(), 2.0f64.exp()];
+    device.supports_dtype(FloatDType::F64) && {
+        let x = Tensor::<1>::from_data(TensorData::from([0.5f64, 2.0]), (device, DType::F64));
+        let found = x.exp().try_into_vec_as::<f64>().unwrap_or_default();
+        found.len() == 2 && found.iter().zip(exact).all(|(found, exact)| (found - exact).abs() < 1e-12)
+    }
 }
 
 fn auto() -> Device {

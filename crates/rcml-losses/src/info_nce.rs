@@ -110,7 +110,7 @@ mod tests {
         let count = pairs.shape.iter().product::<usize>();
         let start: Vec<f64> = (0..count).map(|i| ((i * 7919 + 13) % 101) as f64 / 25.0 - 2.0).collect();
         for (name, device) in rcml_kernels::device::test_devices() {
-            if !device.supports_dtype(burn::tensor::FloatDType::F64) {
+            if !rcml_kernels::device::test_doubles(&device) {
                 continue;
             }
             for form in [Denominator::Joint, Denominator::Decoupled] {

@@ -1,6 +1,6 @@
 //! Every method gives its known value, on every device.
 
-use burn::tensor::{DType, Device, FloatDType, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, MaxSim, Scorer, Volume};
 use rcml_losses::methods::{cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
 use rcml_losses::{METHODS, Provenance};
@@ -13,7 +13,7 @@ use crate::parts::{antisymmetric, hinge, interleaved, two, views};
 pub(crate) fn types(device: &Device) -> Vec<(DType, f64)> {
     // A product's error is multiplied by 1 / temperature.
     let mut types = vec![(DType::F32, 1e-5 + 20.0 * slack())];
-    if device.supports_dtype(FloatDType::F64) {
+    if rcml_kernels::device::test_doubles(device) {
         types.push((DType::F64, 1e-6));
     }
     types

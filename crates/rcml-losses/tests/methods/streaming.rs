@@ -1,6 +1,6 @@
 //! The kernel gives what the dense form gives, whatever the tiles and threads.
 
-use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use rcml_kernels::{ContrastPlan, SparseRows, contrast_log_sum_exp, contrast_pairs, row_logsumexp};
 use rcml_losses::contrast::{Candidates, Contest, CrossEntropy, Evaluation, Logits, Positives, Separate};
 use rcml_losses::{Average, Denominator};
@@ -97,7 +97,7 @@ fn the_kernel_equals_the_dense_form_in_any_tiles() {
     for (name, device) in rcml_kernels::device::test_devices() {
         let device = device.autodiff();
         let mut types = vec![(DType::F32, 2e-5 + 20.0 * crate::oracles::slack())];
-        if device.supports_dtype(FloatDType::F64) {
+        if rcml_kernels::device::test_doubles(&device) {
             types.push((DType::F64, 1e-6));
         }
         for (dtype, tolerance) in types {
@@ -139,7 +139,7 @@ fn pairs_equal_entries_of_the_matrix() {
         let device = device.autodiff();
         let columns = excluded();
         let mut types = vec![(DType::F32, 2e-5 + 20.0 * crate::oracles::slack())];
-        if device.supports_dtype(FloatDType::F64) {
+        if rcml_kernels::device::test_doubles(&device) {
             types.push((DType::F64, 1e-9));
         }
         for (dtype, tolerance) in types {

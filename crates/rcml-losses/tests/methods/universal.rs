@@ -1,6 +1,6 @@
 //! What must hold for every method: equivariance, gradients, no NaN, blocks equal to the whole.
 
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{DType, Tensor};
 use rcml_losses::contrast::Evaluation;
 
 use crate::cases::{Case, cases};
@@ -57,7 +57,7 @@ fn the_order_of_a_batch_does_not_matter() {
 fn gradients_equal_finite_differences() {
     let mut wrong = vec![];
     for (device_name, device) in rcml_kernels::device::test_devices() {
-        if !device.supports_dtype(FloatDType::F64) {
+        if !rcml_kernels::device::test_doubles(&device) {
             continue;
         }
         let device = device.autodiff();
