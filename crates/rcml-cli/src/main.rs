@@ -21,12 +21,15 @@ use arguments::{Command, DataCommand, Rcml};
 
 fn main() -> ExitCode {
     rcml_kernels::memory::keep_freed();
-    // SAFETY: no thread has been started.
-    #[allow(unsafe_code, reason = "Burn's default device is chosen by the environment")]
-    unsafe {
-        rcml_kernels::device::settle_default();
+    let command = Rcml::parse().command;
+    if let Command::Train(_) = command {
+        // SAFETY: no thread has been started.
+        #[allow(unsafe_code, reason = "Burn's default device is chosen by the environment")]
+        unsafe {
+            rcml_kernels::device::settle_default();
+        }
     }
-    let result = match Rcml::parse().command {
+    let result = match command {
         Command::Data(DataCommand::Check(arguments)) => data::check::run(&arguments),
         Command::Data(DataCommand::Stats(arguments)) => data::stats::run(&arguments),
         Command::Data(DataCommand::Duplicates(arguments)) => data::duplicates::run(&arguments),
