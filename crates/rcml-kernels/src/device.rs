@@ -1,6 +1,11 @@
 //! The one place where a device's name becomes a device.
 
+mod testing;
+
 use burn::tensor::Device;
+
+#[doc(hidden)]
+pub use self::testing::{test_devices, test_doubles, test_slack};
 
 /// A device name that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,66 +83,6 @@ pub fn adapter(_device: &Device) -> Option<String> {
     None
 }
 
-/// The devices that tests run on: `RCML_TEST_DEVICES=flex,ndarray,wgpu`, or every CPU backend of this build.
-///
-/// # Panics
-/// If the variable names a device that this build or machine lacks: a test that was asked for must not be skipped.
-#[doc(hidden)]
-#[allow(clippy::panic, reason = "for tests only")]
-pub fn test_devices() -> Vec<(String, Device)> {
-    let names = std::env::var("RCML_TEST_DEVICES")
-        .unwrap_or_else(|_| if cfg!(feature = "ndarray") { "flex,ndarray".into() } else { "flex".into() });
-    let device = |name: &str| parse(name).unwrap_or_else(|error| panic!("RCML_TEST_DEVICES: {error}"));
-    names.split(',').map(|name| (name.to_string(), device(name))).collect()
-}
-
-/// What tests allow beside rounding, as a share of the largest value: nothing where all test devices multiply matrices in f32 and
-/// have exponentials of its digits, some times the error where one does not. (Burn's products on CUDA are of tf32, which keeps
-/// three digits; drivers in software have exponentials of five.)
-#[doc(hidden)]
-#[allow(clippy::unwrap_used, reason = "for tests only")]
-pub fn test_slack() -> f32 {
-    const SIDE: usize = 64;
-    static SLACK: std::sync::OnceLock<f32> = std::sync::OnceLock::new();
-    let error = |device: &Device| {
-        let values = |step: f64| (0..SIDE * SIDE).map(|i| (step * i as f64).sin() as f32).collect::<Vec<_>>();
-        let (a, b) = (values(0.7), values(1.3));
-        let tensor = |values: &Vec<f32>| {
-            burn::tensor::Tensor::<2>::from_data(burn::tensor::TensorData::new(values.clone(), [SIDE, SIDE]), device)
-        };
-        let found: Vec<f32> = tensor(&a).matmul(tensor(&b)).try_into_vec_as().unwrap();
-        let exact = |i: usize| -> f64 {
-            let (row, column) = (i / SIDE, i % SIDE);
-            (0..SIDE).map(|k| f64::from(a[row * SIDE + k]) * f64::from(b[k * SIDE + column])).sum()
-        };
-        let apart = |(i, found): (usize, &f32)| ((exact(i) - f64::from(*found)).abs(), exact(i).abs());
-        let largest = |x: (f64, f64), y: (f64, f64)| (x.0.max(y.0), x.1.max(y.1));
-        let (apart, size) = found.iter().enumerate().map(apart).fold((0.0, 0.0), largest);
-        let arguments: Vec<f32> = (0..1000).map(|i| -0.02 * i as f32).collect();
-        let found = burn::tensor::Tensor::<1>::from_data(
-            burn::tensor::TensorData::new(arguments.clone(), [arguments.len()]),
-            device,
-        );
-        let found: Vec<f32> = found.exp().try_into_vec_as().unwrap();
-        let relative = |(x, found): (&f32, &f32)| (f64::from(*found) / f64::from(*x).exp() - 1.0).abs();
-        let error = arguments.iter().zip(&found).map(relative).fold(apart / size, f64::max) as f32;
-        if error < 1e-6 { 0.0 } else { 10.0 * error }
-    };
-    *SLACK.get_or_init(|| test_devices().iter().map(|(_, device)| error(device)).fold(0.0, f32::max))
-}
-
-/// Whether a device's f64 are doubles: some say that they have them and compute with less, or with nothing.
-#[doc(hidden)]
-pub fn test_doubles(device: &Device) -> bool {
-    use burn::tensor::{DType, FloatDType, Tensor, TensorData};
-    let exact = [0.5f64.exp(), 2.0f64.exp()];
-    device.supports_dtype(FloatDType::F64) && {
-        let x = Tensor::<1>::from_data(TensorData::from([0.5f64, 2.0]), (device, DType::F64));
-        let found = x.exp().try_into_vec_as::<f64>().unwrap_or_default();
-        found.len() == 2 && found.iter().zip(exact).all(|(found, exact)| (found - exact).abs() < 1e-12)
-    }
-}
-
 fn auto() -> Device {
     cuda(0).or_else(|| wgpu(false)).unwrap_or_else(Device::flex)
 }
@@ -181,6 +126,15 @@ fn cuda(_index: usize) -> Option<Device> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Nothing is forgiven where everything is computed in f32: tolerances of the CPU's tests are what they say.
+    #[test]
+    fn the_processor_has_no_slack() {
+        if test_devices().iter().all(|(_, device)| adapter(device).is_none()) {
+            assert_eq!(test_slack(), 0.0);
+            assert!(test_devices().iter().all(|(_, device)| test_doubles(device)));
+        }
+    }
 
     #[test]
     fn names() {

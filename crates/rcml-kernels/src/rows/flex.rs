@@ -188,5 +188,7 @@ fn scale(x: &[f32]) -> (f32, bool) {
         #[inline(always)]
         |i| x[i] * x[i],
     );
-    (1.0 / squares.max(LEAST).sqrt(), squares > LEAST)
+    // Not `f32::max`, which would make a length of what is no number.
+    let varies = squares > LEAST || squares.is_nan();
+    (1.0 / if varies { squares } else { LEAST }.sqrt(), varies)
 }

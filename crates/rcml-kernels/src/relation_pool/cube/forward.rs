@@ -37,16 +37,7 @@ pub(super) fn pool<E: Float, V: Size>(
         let mut total = Shared::<[f32]>::new_slice(plan.rows);
         let mut rescale = Shared::<[f32]>::new_slice(plan.rows);
 
-        let blocks = row_count.div_ceil(plan.rows);
-        let mut item = cube / blocks;
-        let mut first = (cube % blocks) * plan.rows;
-        let mut rows = min(row_count - first, plan.rows);
-        if comptime!(plan.listed) {
-            item = table[cube * 3] as usize;
-            first = table[cube * 3 + 1] as usize;
-            rows = table[cube * 3 + 2] as usize;
-        }
-        block.rows.of_item(table, cubes as usize * 3, item, first, rows, row_count, plan);
+        let (item, rows) = block.rows.of_cube(table, cube, cubes as usize, row_count, plan);
         if unit < plan.rows {
             largest[unit] = f32::new(LOWEST);
             total[unit] = f32::new(0.0);

@@ -34,12 +34,24 @@ pub(super) struct Launch<'a> {
     element: ElemType,
     plan: Plan,
     /// Taken instead where an item has more than a few rows.
-    wide: Option<Both>,
+    pub(super) wide: Option<Both>,
+}
+
+/// Calls a kernel: that for many rows where there is a plan for them, otherwise that for few, which takes the same arguments.
+macro_rules! launch {
+    ($launch:ident, $way:ident, $($kernel:ident)::+($($argument:expr,)*)) => {
+        match $launch.wide {
+            Some(Both { $way: plan, .. }) => {
+                wide::$($kernel)::+::launch_unchecked($($argument,)* plan, $launch.element)
+            }
+            None => $($kernel)::+::launch_unchecked($($argument,)* $launch.plan, $launch.element),
+        }
+    };
 }
 
 /// Plans for many rows; their blocks have as many.
 #[derive(Clone, Copy)]
-struct Both {
+pub(super) struct Both {
     forward: Wide,
     backward: Wide,
 }
@@ -64,7 +76,7 @@ impl<'a> Launch<'a> {
     }
 
     /// [`Self::new`] as on a device that has `hardware`; `wide`: whether many rows may have a way of their own.
-    fn on(
+    pub(super) fn on(
         hardware: Hardware,
         wide: bool,
         tokens: &CubeTensor,
@@ -121,8 +133,10 @@ impl<'a> Launch<'a> {
         // `PairList` has checked.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            match self.wide.map(|wide| wide.forward) {
-                Some(plan) => wide::forward::pool::launch_unchecked(
+            launch!(
+                self,
+                forward,
+                forward::pool(
                     &self.tokens.client,
                     self.count(cubes),
                     self.plan.cube_dim(),
@@ -137,28 +151,8 @@ impl<'a> Launch<'a> {
                     t as u32,
                     (r * h) as u32,
                     cubes as u32,
-                    plan,
-                    self.element,
-                ),
-                None => forward::pool::launch_unchecked(
-                    &self.tokens.client,
-                    self.count(cubes),
-                    self.plan.cube_dim(),
-                    address(&[&self.tokens, &pooled]),
-                    self.vector,
-                    tokens,
-                    bias,
-                    queries,
-                    table,
-                    pooled.clone().into_buffer_arg(),
-                    stats.clone().into_buffer_arg(),
-                    t as u32,
-                    (r * h) as u32,
-                    cubes as u32,
-                    self.plan,
-                    self.element,
-                ),
-            }
+                )
+            );
         }
         (pooled, stats)
     }
@@ -214,8 +208,10 @@ impl<'a> Launch<'a> {
         // SAFETY: as in `forward`.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            match self.wide.map(|wide| wide.backward) {
-                Some(plan) => wide::token_gradients::token_gradients::launch_unchecked(
+            launch!(
+                self,
+                backward,
+                token_gradients::token_gradients(
                     &self.tokens.client,
                     self.count(cubes),
                     self.plan.cube_dim(),
@@ -232,30 +228,8 @@ impl<'a> Launch<'a> {
                     n as u32,
                     t as u32,
                     (r * h) as u32,
-                    plan,
-                    self.element,
-                ),
-                None => token_gradients::token_gradients::launch_unchecked(
-                    &self.tokens.client,
-                    self.count(cubes),
-                    self.plan.cube_dim(),
-                    address(&[&self.tokens, grad]),
-                    self.vector,
-                    tokens,
-                    bias,
-                    queries,
-                    grad.clone().into_buffer_arg(),
-                    saved.clone().into_buffer_arg(),
-                    table,
-                    d_tokens.clone().into_buffer_arg(),
-                    d_bias.clone().into_buffer_arg(),
-                    n as u32,
-                    t as u32,
-                    (r * h) as u32,
-                    self.plan,
-                    self.element,
-                ),
-            }
+                )
+            );
         }
         (d_tokens, d_bias)
     }
@@ -283,8 +257,10 @@ impl<'a> Launch<'a> {
         // SAFETY: as in `forward`; each cube writes the rows of its part.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            match self.wide.map(|wide| wide.backward) {
-                Some(plan) => wide::query_gradients::query_gradients::launch_unchecked(
+            launch!(
+                self,
+                backward,
+                query_gradients::query_gradients(
                     client,
                     self.count(cubes),
                     self.plan.cube_dim(),
@@ -302,31 +278,8 @@ impl<'a> Launch<'a> {
                     (r * h) as u32,
                     chunk as u32,
                     cubes as u32,
-                    plan,
-                    self.element,
-                ),
-                None => query_gradients::query_gradients::launch_unchecked(
-                    client,
-                    self.count(cubes),
-                    self.plan.cube_dim(),
-                    address(&[&self.tokens, grad, &parts]),
-                    self.vector,
-                    tokens,
-                    bias,
-                    queries,
-                    grad.clone().into_buffer_arg(),
-                    saved.clone().into_buffer_arg(),
-                    table,
-                    parts.clone().into_buffer_arg(),
-                    n as u32,
-                    t as u32,
-                    (r * h) as u32,
-                    chunk as u32,
-                    cubes as u32,
-                    self.plan,
-                    self.element,
-                ),
-            }
+                )
+            );
         }
         let total = self.empty(&[r, h, d], DType::F32);
         let vectors = r * h * self.plan.width;
@@ -387,68 +340,4 @@ impl<'a> Launch<'a> {
 /// What is wide enough to count the values of each tensor.
 fn address(tensors: &[&CubeTensor]) -> AddressType {
     tensors.iter().map(|tensor| tensor.required_address_type()).max().unwrap_or_default()
-}
-
-#[cfg(all(test, feature = "wgpu"))]
-mod tests {
-    use burn::tensor::{Device, Distribution, Tensor};
-    use burn_cubecl::CubeBackend;
-
-    use super::*;
-    use crate::relation_pool::PoolBackend;
-
-    fn random<const D: usize>(shape: [usize; D], device: &Device) -> CubeTensor {
-        let tensor = Tensor::<D>::random(shape, Distribution::Normal(0.0, 0.5), device);
-        tensor.try_into_primitive::<CubeBackend>().unwrap()
-    }
-
-    fn values<const D: usize>(tensor: CubeTensor) -> Vec<f32> {
-        Tensor::<D>::from_primitive::<CubeBackend>(tensor).try_into_vec_as().unwrap()
-    }
-
-    /// Planes add up to what single units do, also on lavapipe, whose planes cubecl leaves alone as it does those of every
-    /// adapter in software.
-    #[test]
-    fn planes_add_up_as_single_units_do() {
-        for (name, device) in crate::device::test_devices().into_iter().filter(|(name, _)| name == "wgpu") {
-            for [n, t, d, r, h] in [[3, 50, 128, 11, 1], [2, 19, 70, 2, 2], [2, 300, 33, 1, 1], [2, 70, 192, 10, 5]] {
-                let (tokens, bias) = (random([n, t, d], &device), random([n, t], &device));
-                let (queries, grad) = (random([r, h, d], &device), random([n, r, h, d], &device));
-                let hardware = &tokens.client.properties().hardware;
-                let lavapipe = tokens.client.properties().identity.name.contains("llvmpipe");
-                let mut planes = Hardware::of(&tokens.client);
-                if planes.plane.is_none() && lavapipe {
-                    planes.plane = Some(hardware.plane_size_max as usize);
-                }
-                let run = |hardware, wide| {
-                    let launch = || Launch::on(hardware, wide, &tokens, &bias, &queries, None).unwrap();
-                    let (pooled, stats) = launch().forward();
-                    let needs = Needs { tokens: true, bias: true, queries: true };
-                    let (x, b, u) = launch().backward(pooled.clone(), stats, grad.clone(), needs);
-                    [values::<4>(pooled), values::<3>(x), values::<2>(b), values::<3>(u)]
-                };
-                let units = run(Hardware { plane: None, ..planes }, false);
-                let taken = Launch::on(planes, true, &tokens, &bias, &queries, None).is_some_and(|l| l.wide.is_some());
-                assert_eq!(taken, planes.plane.is_some() && r * h > 2, "{name}");
-                for wide in [false, true] {
-                    for (which, (a, b)) in run(planes, wide).iter().zip(&units).enumerate() {
-                        let worst = a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-                        assert!(worst < 1e-4, "{name} {:?} wide {wide}, {which}: {worst}", planes.plane);
-                    }
-                }
-            }
-        }
-    }
-
-    /// A row of tokens that no cube has room for takes Burn's own operations.
-    #[test]
-    fn wide_rows_are_composed() {
-        for (_, device) in crate::device::test_devices().into_iter().filter(|(name, _)| name == "wgpu") {
-            let (tokens, queries) = (random([1, 2, 1 << 15], &device), random([1, 1, 1 << 15], &device));
-            let bias = random([1, 1], &device);
-            assert!(Launch::new(&tokens, &bias, &queries, None, Algorithm::Auto).is_none());
-            let (pooled, _) = CubeBackend::pool_forward(tokens, bias, queries, None, Algorithm::Auto);
-            assert!(values::<4>(pooled).iter().all(|value| value.is_finite()));
-        }
-    }
 }

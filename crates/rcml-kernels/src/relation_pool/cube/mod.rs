@@ -14,6 +14,8 @@ mod rows;
 mod slopes;
 mod sums;
 mod table;
+#[cfg(all(test, feature = "wgpu"))]
+mod tests;
 mod tile;
 mod token_gradients;
 mod wide;

@@ -7,6 +7,7 @@ use cubecl::prelude::*;
 
 use super::block::Block;
 use super::plan::Plan;
+use super::rows::asked;
 use super::slopes::slopes;
 use super::sums::Sums;
 use super::tile::load;
@@ -39,17 +40,8 @@ pub(super) fn query_gradients<E: Float, V: Size>(
         let mut block = Block::<V>::new(plan);
         let mut slope = Shared::<[f32]>::new_slice(comptime!(plan.rows * plan.tokens));
 
-        let blocks = row_count.div_ceil(plan.rows);
-        let mut query = (cube % blocks) * plan.rows;
-        let mut rows = min(row_count - query, plan.rows);
-        let mut entry = cube / blocks * chunk as usize;
-        let mut end = min(entry + chunk as usize, items as usize);
-        if comptime!(plan.listed) {
-            query = table[cube * 4] as usize;
-            rows = table[cube * 4 + 1] as usize;
-            entry = table[cube * 4 + 2] as usize;
-            end = table[cube * 4 + 3] as usize;
-        }
+        let (query, rows, first, end) = asked(table, cube, row_count, items as usize, chunk as usize, plan);
+        let mut entry = first;
 
         let slots = comptime!(plan.slots());
         let share = comptime!(plan.share(plan.rows));

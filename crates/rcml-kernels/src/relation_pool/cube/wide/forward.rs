@@ -41,16 +41,7 @@ pub(in super::super) fn pool<E: Float, V: Size>(
         let mut total = Shared::<[f32]>::new_slice(plan.base.rows);
         let mut rescale = Shared::<[f32]>::new_slice(plan.base.rows);
 
-        let blocks = row_count.div_ceil(plan.base.rows);
-        let mut item = cube / blocks;
-        let mut first = (cube % blocks) * plan.base.rows;
-        let mut rows = min(row_count - first, plan.base.rows);
-        if comptime!(plan.base.listed) {
-            item = table[cube * 3] as usize;
-            first = table[cube * 3 + 1] as usize;
-            rows = table[cube * 3 + 2] as usize;
-        }
-        block.of_item(table, cubes as usize * 3, item, first, rows, row_count, base);
+        let (item, rows) = block.of_cube(table, cube, cubes as usize, row_count, base);
         if unit < plan.base.rows {
             largest[unit] = f32::new(LOWEST);
             total[unit] = f32::new(0.0);

@@ -5,7 +5,7 @@
 
 use cubecl::prelude::*;
 
-use super::super::rows::Rows;
+use super::super::rows::{Rows, asked};
 use super::super::sums::Sums;
 use super::super::tile::load;
 use super::dots::Dots;
@@ -42,17 +42,8 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
         let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
         let mut block = Rows::new(base);
 
-        let blocks = row_count.div_ceil(plan.base.rows);
-        let mut query = (cube % blocks) * plan.base.rows;
-        let mut rows = min(row_count - query, plan.base.rows);
-        let mut entry = cube / blocks * chunk as usize;
-        let mut end = min(entry + chunk as usize, items as usize);
-        if comptime!(plan.base.listed) {
-            query = table[cube * 4] as usize;
-            rows = table[cube * 4 + 1] as usize;
-            entry = table[cube * 4 + 2] as usize;
-            end = table[cube * 4 + 3] as usize;
-        }
+        let (query, rows, first, end) = asked(table, cube, row_count, items as usize, chunk as usize, base);
+        let mut entry = first;
 
         let slots = comptime!(plan.base.slots());
         let share = comptime!(plan.share(plan.base.rows));
