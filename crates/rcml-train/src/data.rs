@@ -17,7 +17,7 @@ use rcml_model::{
 };
 
 use crate::generated::wrong_texts;
-use crate::{Event, Interval, Observer, Result, RunConfig, Steps};
+use crate::{Error, Event, Interval, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
 pub(crate) struct RunData {
@@ -64,6 +64,26 @@ fn pairs(graph: &RelationGraph) -> usize {
     (0..graph.relations() as u32).map(|relation| graph.pairs(relation)).sum()
 }
 
+/// Refuses data that no batch could make a term of the objective from, before anything is made of them.
+fn check_learnable(config: &RunConfig, dataset: &Dataset, train: &[u32], pairs: usize) -> Result<()> {
+    let objective = Objective::new(config.objective.clone());
+    let names: Vec<&str> = config.model.modalities.iter().map(|modality| modality.name.as_str()).collect();
+    let several = |item: &&u32| names.iter().filter(|name| dataset.items[**item as usize].has(name)).count() > 1;
+    if objective.uses_related() && pairs > 0 || objective.uses_items() && train.iter().any(|item| several(&item)) {
+        return Ok(());
+    }
+    let expected = match (objective.uses_related(), objective.uses_items()) {
+        (true, true) => "related pairs, or items with two modalities",
+        (true, false) => "related pairs",
+        (false, _) => "items with two modalities, since this objective compares nothing else",
+    };
+    Err(Error::input(format!(
+        "nothing to train on: expected {expected}; found {} training items with {pairs} related pairs and no modality but {}",
+        train.len(),
+        names.join(", ")
+    )))
+}
+
 impl RunData {
     /// Reads and splits a dataset, checks that nothing held out is trained on, trains (or reads, when resuming) the tokenizer,
     /// decodes the pictures, and fills in what the model takes from the data.
@@ -85,6 +105,7 @@ impl RunData {
         config.model.modalities = modalities(&dataset, &train)?;
         let graph =
             RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
+        check_learnable(config, &dataset, &train, pairs(&graph))?;
         let steps = config.training.steps.count(train.len(), pairs(&graph), config.sampler.items);
         config.training.steps = Steps::Exactly(steps);
         config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));

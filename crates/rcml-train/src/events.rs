@@ -37,8 +37,8 @@ pub enum Event {
         step: u64,
         /// Steps of the whole run.
         steps: u64,
-        /// The loss.
-        loss: f32,
+        /// The loss; none where the batch has nothing to compare.
+        loss: Option<f32>,
         /// The learning rate of the step.
         learning_rate: f64,
         /// Items encoded per second, smoothed.

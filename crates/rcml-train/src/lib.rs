@@ -30,6 +30,7 @@ mod preset;
 mod resolve;
 mod run;
 mod schedule;
+mod start;
 mod step;
 mod steps;
 mod validation;

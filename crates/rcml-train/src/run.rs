@@ -22,6 +22,7 @@ use crate::log::MetricsLog;
 use crate::momentum::Momentum;
 use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
+use crate::start::Start;
 use crate::step::{Forward, forward};
 use crate::validation::{METRIC, Validation};
 use crate::{Error, Event, Observer, Result, RunConfig};
@@ -87,6 +88,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let model = config.model.init(&config.objective.temperature, &data.words, &device);
     let towers = data.texts.towers();
     let model = towers.adapt(model, &device)?;
+    let start = Start::new(&model, config.training.start_share);
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;
     let counts = count_parameters(&model);
     let parameters = counts.iter().map(|count| count.trainable).sum();
@@ -148,39 +150,32 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         barren = if values.is_empty() { barren + 1 } else { 0 };
         if barren == steps.min(MOST_BARREN) {
             return Err(Error::input(
-                "nothing to train on: the batches have no pair of related items with a negative, and their items have \
-                 fewer than two modalities",
+                "nothing to train on: no batch has a pair of related items with a negative, or two items with two modalities",
             ));
         }
 
         let items_per_second = rate.add(input.items.items, started.elapsed().as_secs_f64());
         let eta_seconds = rate.seconds_per_step() * (steps - progress.step) as f64;
-        let loss = values.iter().find(|(name, _)| name == "loss").map_or(f64::NAN, |(_, value)| *value);
+        let loss = values.iter().find(|(name, _)| name == "loss").map(|(_, value)| *value as f32);
         if !values.is_empty() {
             values.push(("learning_rate".into(), learning_rate));
             values.push(("relations".into(), input.slots.len() as f64));
             log.write(progress.step, "train", &values)?;
         }
-        observer.event(&Event::Step {
-            step: progress.step,
-            steps,
-            loss: loss as f32,
-            learning_rate,
-            items_per_second,
-            eta_seconds,
-        });
+        observer.event(&Event::Step { step: progress.step, steps, loss, learning_rate, items_per_second, eta_seconds });
 
         let last = progress.step == steps;
         if let Some(validation) = &validation
             && (last || progress.step.is_multiple_of(interval))
         {
-            let value = validation.measure(&model, &config.model, &config.image, &data)?;
+            let kept = start.kept(&model);
+            let value = validation.measure(&kept, &config.model, &config.image, &data)?;
             let best = progress.best_value.is_none_or(|best| value > best);
             log.write(progress.step, "validation", &[(METRIC.into(), value)])?;
             observer.event(&Event::Validation { step: progress.step, metric: METRIC, value, best });
             if best {
                 progress = Progress { best_value: Some(value), best_step: progress.step, since_best: 0, ..progress };
-                checkpoints.save_best(&model)?;
+                checkpoints.save_best(&kept)?;
             } else {
                 progress.since_best += 1;
                 early = out_of_patience(&progress);
@@ -205,7 +200,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if validation.is_none() {
         progress.best_step = progress.step;
     }
-    let best = checkpoints.load_best(model, &device)?;
+    let best = checkpoints.load_best(start.kept(&model), &device)?;
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
     let outcome = outcome(&progress, begun, false);
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);

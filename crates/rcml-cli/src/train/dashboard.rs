@@ -89,9 +89,10 @@ impl Observer for Dashboard {
             }
             Event::Step { step, loss, learning_rate, items_per_second, .. } => {
                 let done = usize::try_from(*step).unwrap_or(usize::MAX);
-                let values = [(LOSS, f64::from(*loss)), (RATE, *learning_rate), (SPEED, *items_per_second)];
+                let loss = loss.map(|loss| (LOSS, f64::from(loss)));
+                let values = [(RATE, *learning_rate), (SPEED, *items_per_second)];
                 self.draw(|renderer| {
-                    values.into_iter().for_each(|(name, value)| renderer.update_train(state(name, value)));
+                    loss.into_iter().chain(values).for_each(|(name, value)| renderer.update_train(state(name, value)));
                     renderer.update_split(done);
                 });
             }

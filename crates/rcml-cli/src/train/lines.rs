@@ -48,8 +48,8 @@ impl Observer for Lines {
             Event::Step { step, loss, learning_rate, items_per_second, eta_seconds, .. } => {
                 if let Some(progress) = &self.progress {
                     let left = duration(*eta_seconds);
-                    let words =
-                        format!("loss {loss:.4}  rate {learning_rate:.1e}  {items_per_second:.0} items/s  {left} left");
+                    let loss = loss.map_or("no pairs".into(), |loss| format!("loss {loss:.4}"));
+                    let words = format!("{loss}  rate {learning_rate:.1e}  {items_per_second:.0} items/s  {left} left");
                     progress.say(*step as usize, &words);
                 }
             }

@@ -9,7 +9,7 @@ use std::path::Path;
 use rcml_data::{Item, ModalityInfo, Relation, Split};
 use rcml_train::{RunConfig, preset_names};
 
-use things::{config, log, npy, run, stopped_after, things, turn, weights, with_shapes};
+use things::{config, log, npy, run, stopped_after, tensors, things, turn, weights, with_shapes};
 
 #[test]
 fn one_seed_gives_the_same_bytes_and_another_does_not() {
@@ -95,6 +95,33 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
         let names = String::from_utf8_lossy(&weights(&whole)).into_owned();
         assert_eq!(names.contains("\"text_tower."), !settings.is_empty(), "{preset}");
     }
+}
+
+/// Of every trained weight, and of nothing else: running means are of the trained encoders.
+#[test]
+fn the_start_keeps_its_share_in_what_a_run_keeps() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    things().write(&data).unwrap();
+    let kept = |name: &str, settings: &[&str]| {
+        let out = folder.path().join(name);
+        run(&data, &out, config("rcml", &[settings, &["training.validate_every=0"]].concat())).unwrap();
+        tensors(&out)
+    };
+    let start = kept("start", &["training.start_share=0", "optimizer.learning_rate=0"]);
+    let trained = kept("trained", &["training.start_share=0"]);
+    let mixed = kept("mixed", &["training.start_share=0.25"]);
+    let mut moved = 0;
+    for (name, (now, began)) in trained.iter().map(|(name, now)| (name, (now, &start[name]))) {
+        for (at, (now, began)) in now.iter().zip(began).enumerate() {
+            let share = if name.starts_with("centers.") { 0.0 } else { 0.25 };
+            let (found, expected) = (mixed[name][at], now + share * (began - now));
+            assert!((found - expected).abs() < 1e-6, "{name}[{at}]: expected {expected}, found {found}");
+            moved += usize::from((found - now).abs() > 1e-5);
+        }
+    }
+    assert!(moved > 1_000, "{moved} weights differ");
 }
 
 /// What is computed again is what was computed before.
@@ -200,7 +227,10 @@ fn every_preset_trains() {
             if ["clip", "siglip"].contains(preset) && kind == "texts" {
                 // It learns from an item's modalities alone, and there is one.
                 let error = outcome.unwrap_err();
-                assert!(error.is_input() && error.to_string().contains("fewer than two modalities"), "{error}");
+                let expected = "nothing to train on: expected items with two modalities, since this objective compares nothing \
+                                else; found 32 training items with";
+                assert!(error.is_input() && error.to_string().starts_with(expected), "{error}");
+                assert!(!out.join("metrics.jsonl").exists(), "refused before the first step");
                 continue;
             }
             let outcome = outcome.unwrap_or_else(|error| panic!("{preset} on {kind}: {error}"));

@@ -1,5 +1,6 @@
 //! Forty things, and runs on them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -96,6 +97,14 @@ pub(crate) fn stopped_after(step: u64, data: &Path, out: &Path, config: RunConfi
 
 pub(crate) fn weights(run: &Path) -> Vec<u8> {
     std::fs::read(run.join("model.safetensors")).unwrap()
+}
+
+/// The same, read.
+pub(crate) fn tensors(run: &Path) -> BTreeMap<String, Vec<f32>> {
+    let bytes = weights(run);
+    let read = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+    let floats = |data: &[u8]| data.chunks_exact(4).map(|four| f32::from_le_bytes(four.try_into().unwrap())).collect();
+    read.tensors().into_iter().map(|(name, tensor)| (name, floats(tensor.data()))).collect()
 }
 
 pub(crate) fn log(run: &Path) -> Vec<String> {
