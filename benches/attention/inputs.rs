@@ -88,7 +88,7 @@ impl Inputs {
             self.module.clone()
         };
         let out = self.output(ours, tokens.clone(), queries, &module);
-        // Every output is given the gradient 1, as a sum would that cost nothing.
+        // Every output is given the gradient 1, which is made here as the peer makes its own: it is as large as the output.
         let gradients = out.backward();
         std::hint::black_box(tokens.grad(&gradients));
     }

@@ -1,7 +1,7 @@
 //! Both sides in turn, shape by shape.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use burn::tensor::Device;
 use rcml_attention::Form;
@@ -60,6 +60,9 @@ pub struct Outcome {
 /// Until the peer's threads, which wait for more work where they are, have gone to sleep: our first run after them took half as
 /// long again.
 const REST: Duration = Duration::from_millis(250);
+/// Seconds of runs that do not count before those that do, at least one: threads are awake, and caches are as the candidate leaves
+/// them itself.
+const WARM: f64 = 0.005;
 /// Most runs between two waits for the device.
 const MOST_RUNS: usize = 100;
 
@@ -178,8 +181,7 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
     all
 }
 
-/// Seconds of each candidate, in turn. A run that does not count goes before each, so that every candidate finds the caches as
-/// it left them itself.
+/// Seconds of each candidate, in turn, each after runs of its own that do not count.
 fn rounds(
     plan: &Plan<'_>,
     candidates: &[Candidate],
@@ -202,19 +204,25 @@ fn rounds(
             let taken = match (&candidate.side, &mut peer) {
                 _ if failed[i] => continue,
                 (Side::Ours(ours), _) => {
-                    inputs.run(*ours, backward);
+                    let begun = Instant::now();
+                    loop {
+                        inputs.run(*ours, backward);
+                        if begun.elapsed().as_secs_f64() >= WARM {
+                            break;
+                        }
+                    }
                     if repeats[i] == 0 {
                         repeats[i] = filling(plan.clock.time(|| inputs.run(*ours, backward)));
                     }
-                    vec![plan.clock.time(|| inputs.runs(*ours, backward, repeats[i])) / repeats[i] as f64]
+                    plan.clock.time(|| inputs.runs(*ours, backward, repeats[i])) / repeats[i] as f64
                 }
                 (Side::Peer(name, compiled, precision), Some(peer)) => {
-                    let mut time = |repeat| peer.time(name, *compiled, precision, backward, repeat);
+                    let mut time = |repeat| peer.time(name, *compiled, precision, backward, repeat, WARM);
                     if repeats[i] == 0 {
-                        repeats[i] = time(1).ok().and_then(|runs| runs.last().copied()).map_or(1, filling);
+                        repeats[i] = time(1).map_or(1, filling);
                     }
                     match time(repeats[i]) {
-                        Ok(seconds) => seconds[seconds.len().min(1)..].to_vec(),
+                        Ok(seconds) => seconds,
                         Err(error) => {
                             eprintln!("{}: {error}", candidate.name);
                             failed[i] = true;
@@ -224,7 +232,7 @@ fn rounds(
                 }
                 (Side::Peer(..), None) => continue,
             };
-            seconds[i].extend(taken);
+            seconds[i].push(taken);
         }
     }
     seconds

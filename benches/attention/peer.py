@@ -1,8 +1,8 @@
 """PyTorch's side of the relation attention bench, driven line by line over standard input.
 
 Each request is one JSON object; each answer one JSON line. `prepare` makes the inputs of a shape, `time` runs one
-implementation `count` times, `repeat` runs on end, and answers the mean seconds of a run for each time. The other side does the same in turn, so that both see
-the same machine.
+implementation for `warm` seconds that do not count and then `repeat` times on end, and answers the mean seconds of these. The other side does the same in turn, so
+that both see the same machine.
 """
 
 import contextlib
@@ -124,8 +124,6 @@ def seconds(name, compiled, precision, backward, repeat):
             return (clock() - start) / repeat
     x, given = x.detach().requires_grad_(), given.detach().requires_grad_()
     parameters = [p for module in state["modules"].values() for p in module.parameters()]
-    if "grad" not in state or state["grad"].shape != (x.shape[0], given.shape[0], x.shape[2]):
-        state["grad"] = torch.randn(x.shape[0], given.shape[0], x.shape[2])
     start = clock()
     for _ in range(repeat):
         # Without this a run would add its gradients to those of the one before.
@@ -133,7 +131,8 @@ def seconds(name, compiled, precision, backward, repeat):
         for parameter in parameters:
             parameter.grad = None
         pooled = f(x, given)
-        pooled.backward(state["grad"].to(pooled.dtype))
+        # Burn makes the gradient that a backward pass begins with, and its time counts.
+        pooled.backward(torch.ones_like(pooled))
     return (clock() - start) / repeat
 
 
@@ -144,7 +143,11 @@ def handle(request):
     if request["do"] == "time":
         arguments = request["name"], request["compiled"], request["precision"], request["backward"]
         with arithmetic(request["precision"]):
-            return {"seconds": [seconds(*arguments, request["repeat"]) for _ in range(request["count"])]}
+            begun = clock()
+            while True:
+                seconds(*arguments, 1)
+                if clock() - begun >= request["warm"]:
+                    return {"seconds": [seconds(*arguments, request["repeat"])]}
     if request["do"] == "version":
         name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
         return {"version": f"{torch.__version__} on {name}", "threads": torch.get_num_threads()}

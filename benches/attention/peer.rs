@@ -28,7 +28,8 @@ impl Torch {
         self.peer.ask(&request).map(|_| ())
     }
 
-    /// Seconds of a run, twice: each time the mean of `repeat` runs after which the device is waited for.
+    /// Seconds of a run: the mean of `repeat` runs after which the device is waited for, and before which others for `warm` seconds
+    /// do not count.
     pub fn time(
         &mut self,
         name: &str,
@@ -36,12 +37,13 @@ impl Torch {
         precision: &str,
         backward: bool,
         repeat: usize,
-    ) -> Result<Vec<f64>, String> {
+        warm: f64,
+    ) -> Result<f64, String> {
         let how = json!({"name": name, "compiled": compiled, "precision": precision, "backward": backward});
-        let mut request = json!({"do": "time", "count": 2, "repeat": repeat});
+        let mut request = json!({"do": "time", "repeat": repeat, "warm": warm});
         if let (Some(request), Some(how)) = (request.as_object_mut(), how.as_object()) {
             request.extend(how.clone());
         }
-        self.peer.seconds(&request)
+        self.peer.seconds(&request)?.first().copied().ok_or_else(|| "no seconds in the answer".into())
     }
 }
