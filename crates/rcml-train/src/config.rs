@@ -9,7 +9,7 @@ use rcml_losses::ObjectiveConfig;
 use rcml_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Interval, Result, Steps};
+use crate::{Error, Interval, Result, StartShare, Steps};
 
 /// Everything a run depends on besides the data. A run folder's `config.toml` is this, complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,9 +59,8 @@ pub struct TrainingConfig {
     pub word_dropout: f64,
     /// How far a step moves each picture at most, in each direction, as a share of its side.
     pub image_shift: f64,
-    /// Share of the weights that a run began with in those that are validated and kept: it costs little under relations that were
-    /// trained on, and finds more under new ones (docs/decisions/0014).
-    pub start_share: f64,
+    /// Share of the weights that a run began with in those that are validated and kept.
+    pub start_share: StartShare,
     /// Whether the backward pass computes again what is cheap to compute, in place of keeping it: less memory, more time.
     pub gradient_checkpointing: bool,
 }
@@ -78,7 +77,7 @@ impl Default for TrainingConfig {
             prefetch: 2,
             word_dropout: 0.1,
             image_shift: 0.035,
-            start_share: 0.15,
+            start_share: StartShare::Auto,
             gradient_checkpointing: false,
         }
     }
@@ -189,7 +188,6 @@ impl RunConfig {
             ("optimizer.learning_rate", optimizer.learning_rate, 0.0, f64::MAX),
             ("training.word_dropout", training.word_dropout, 0.0, 0.9),
             ("training.image_shift", training.image_shift, 0.0, 0.5),
-            ("training.start_share", training.start_share, 0.0, 1.0),
             ("optimizer.final_share", optimizer.final_share, 0.0, 1.0),
             ("optimizer.warmup", optimizer.warmup, 0.0, 1.0),
             ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),

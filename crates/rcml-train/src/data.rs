@@ -17,7 +17,7 @@ use rcml_model::{
 };
 
 use crate::generated::wrong_texts;
-use crate::{Error, Event, Interval, Observer, Result, RunConfig, Steps};
+use crate::{Error, Event, Interval, Observer, Result, RunConfig, StartShare, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
 pub(crate) struct RunData {
@@ -109,6 +109,7 @@ impl RunData {
         let steps = config.training.steps.count(train.len(), pairs(&graph), config.sampler.items);
         config.training.steps = Steps::Exactly(steps);
         config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));
+        config.training.start_share = StartShare::Exactly(config.training.start_share.of(&config.model));
         let mut texts: Vec<&str> =
             train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
         let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);

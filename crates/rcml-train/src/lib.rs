@@ -43,6 +43,7 @@ pub use optimizer::{AdamW, GradientScale};
 pub use preset::preset_names;
 pub use rcml_encoders::pretrained::ParameterCount;
 pub use run::{Outcome, TrainOptions, train};
+pub use start::StartShare;
 pub use steps::{Interval, Steps};
 
 /// The examples of the README run as tests, too.

@@ -88,7 +88,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let model = config.model.init(&config.objective.temperature, &data.words, &device);
     let towers = data.texts.towers();
     let model = towers.adapt(model, &device)?;
-    let start = Start::new(&model, config.training.start_share);
+    let start = Start::new(&model, config.training.start_share.of(&config.model));
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;
     let counts = count_parameters(&model);
     let parameters = counts.iter().map(|count| count.trainable).sum();

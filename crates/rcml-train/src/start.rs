@@ -1,10 +1,88 @@
 //! The weights that a run began with, a share of which stays in those that it keeps (WiSE-FT, Wortsman et al. 2022, arXiv
 //! 2109.01903): training bends what they say of all relations towards the relations that it sees.
 
+use std::fmt;
+
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use rcml_model::Rcml;
+use rcml_model::{ModelConfig, Rcml};
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+/// Where training makes of encoders what they are, and where it begins with ones that know the world (docs/decisions/0014).
+const FROM_SCRATCH: f64 = 0.15;
+const PRETRAINED: f64 = 0.7;
+
+/// Share of the weights that a run began with in those that it keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum StartShare {
+    /// 0.7 where pretrained encoders read all modalities, else 0.15; `"auto"` in a file. The configuration of a run that was begun
+    /// has the number.
+    #[default]
+    Auto,
+    /// So much, from 0 to 1.
+    Exactly(f64),
+}
+
+impl StartShare {
+    /// The share in runs of a model, whose modalities must be set.
+    pub fn of(self, model: &ModelConfig) -> f64 {
+        let pretrained = |name: &str| match name {
+            "text" => model.pretrained.text.is_set(),
+            "image" => model.pretrained.image.is_set(),
+            _ => false,
+        };
+        match self {
+            Self::Exactly(share) => share,
+            Self::Auto if model.modalities.iter().all(|modality| pretrained(&modality.name)) => PRETRAINED,
+            Self::Auto => FROM_SCRATCH,
+        }
+    }
+}
+
+impl Serialize for StartShare {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Exactly(share) => serializer.serialize_f64(*share),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StartShare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShareOrAuto)
+    }
+}
+
+struct ShareOrAuto;
+
+impl Visitor<'_> for ShareOrAuto {
+    type Value = StartShare;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 0 to 1 or \"auto\" for training.start_share")
+    }
+
+    fn visit_f64<E: Error>(self, share: f64) -> Result<StartShare, E> {
+        let fits = (0.0..=1.0).contains(&share);
+        if fits { Ok(StartShare::Exactly(share)) } else { Err(E::invalid_value(Unexpected::Float(share), &self)) }
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<StartShare, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<StartShare, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_str<E: Error>(self, word: &str) -> Result<StartShare, E> {
+        if word == "auto" { Ok(StartShare::Auto) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+    }
+}
+
+/// The start of a run.
 pub(crate) struct Start {
     /// Flat, in the order of the model's parameters; none for those that are not trained.
     weights: Vec<Option<Tensor<1>>>,
@@ -48,5 +126,25 @@ impl ModuleMapper for Towards<'_> {
             let shape = now.dims();
             now.clone() + (began.clone().reshape(shape) - now) * self.share
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcml_model::ModalityShape;
+
+    use super::*;
+
+    #[test]
+    fn it_follows_the_encoders_unless_it_is_said() {
+        let mut model = ModelConfig { modalities: vec![ModalityShape::raw("text")], ..ModelConfig::default() };
+        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        model.pretrained.text.source = "minilm".into();
+        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
+        model.modalities.push(ModalityShape::raw("image"));
+        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        model.pretrained.image.source = "efficientnet-lite0".into();
+        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
+        assert_eq!(StartShare::Exactly(0.0).of(&model), 0.0);
     }
 }
