@@ -69,7 +69,8 @@ fn check_learnable(config: &RunConfig, dataset: &Dataset, train: &[u32], pairs: 
     let objective = Objective::new(config.objective.clone());
     let names: Vec<&str> = config.model.modalities.iter().map(|modality| modality.name.as_str()).collect();
     let several = |item: &&u32| names.iter().filter(|name| dataset.items[**item as usize].has(name)).count() > 1;
-    if objective.uses_related() && pairs > 0 || objective.uses_items() && train.iter().any(|item| several(&item)) {
+    let two = train.iter().filter(several).count();
+    if objective.uses_related() && pairs > 0 || objective.uses_items() && two > 0 {
         return Ok(());
     }
     let expected = match (objective.uses_related(), objective.uses_items()) {
@@ -77,10 +78,9 @@ fn check_learnable(config: &RunConfig, dataset: &Dataset, train: &[u32], pairs: 
         (true, false) => "related pairs",
         (false, _) => "items with two modalities, since this objective compares nothing else",
     };
+    let (items, names) = (train.len(), names.join(" or "));
     Err(Error::input(format!(
-        "nothing to train on: expected {expected}; found {} training items with {pairs} related pairs and no modality but {}",
-        train.len(),
-        names.join(", ")
+        "nothing to train on: expected {expected}; found {items} training items with {names}, {two} of them with two modalities, and {pairs} related pairs"
     )))
 }
 
@@ -105,8 +105,9 @@ impl RunData {
         config.model.modalities = modalities(&dataset, &train)?;
         let graph =
             RelationGraph::new(dataset.items.len(), &dataset.relations, splits.edges_of(&dataset, Split::Train));
-        check_learnable(config, &dataset, &train, pairs(&graph))?;
-        let steps = config.training.steps.count(train.len(), pairs(&graph), config.sampler.items);
+        let pairs = pairs(&graph);
+        check_learnable(config, &dataset, &train, pairs)?;
+        let steps = config.training.steps.count(train.len(), pairs, config.sampler.items);
         config.training.steps = Steps::Exactly(steps);
         config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));
         config.training.start_share = StartShare::Exactly(config.training.start_share.of(&config.model));
