@@ -108,8 +108,8 @@ impl ModelScorer {
         if missing.is_empty() {
             return Ok(());
         }
-        let all: BTreeSet<u32> = self.rows.keys().copied().chain(missing).collect();
-        self.prepare(&all.into_iter().collect::<Vec<_>>())
+        let known = self.encoded.as_ref().map_or(&[][..], EncodedItems::items);
+        self.prepare(&known.iter().copied().chain(missing).collect::<Vec<_>>())
     }
 
     /// Embeds what is asked for and not yet embedded. Returns whether queries are among the candidates' vectors.
@@ -129,6 +129,7 @@ impl ModelScorer {
         let (own, others): (&[u32], &[u32]) = if shared { (&[], queries) } else { (queries, &[]) };
         let new = self.candidates.missing(candidates.iter().chain(others));
         if !new.is_empty() {
+            let new = self.rounded(encoded, &new);
             let items = select(encoded, &self.rows, &new);
             self.candidates.extend(&new, self.embedder.candidates(&items, &candidate)?)?;
         }
@@ -138,6 +139,23 @@ impl ModelScorer {
             self.queries.extend(&new, self.embedder.queries(&self.reader, &items, &query)?)?;
         }
         Ok(shared)
+    }
+
+    /// The items, in the order in which they were encoded, and where they are most of what was encoded together, all of that: to
+    /// embed it takes less time than to copy the others' tokens. What has a vector keeps it, to the last bit.
+    fn rounded(&self, encoded: &EncodedItems, items: &[u32]) -> Vec<u32> {
+        let mut asked = vec![false; encoded.items().len()];
+        items.iter().filter_map(|item| self.rows.get(item)).for_each(|row| asked[*row as usize] = true);
+        let mut rounded = Vec::with_capacity(items.len());
+        let mut first = 0;
+        for chunk in encoded.chunks() {
+            let asked = &asked[first..][..chunk.len()];
+            let whole = 2 * asked.iter().filter(|asked| **asked).count() > chunk.len()
+                && chunk.iter().all(|item| !self.candidates.rows.contains_key(item));
+            rounded.extend(chunk.iter().zip(asked).filter(|(_, asked)| whole || **asked).map(|(item, _)| *item));
+            first += chunk.len();
+        }
+        rounded
     }
 
     fn scores_under(&mut self, under: Under, view: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
@@ -165,7 +183,7 @@ impl ModelScorer {
     }
 }
 
-/// The encoded `items`, which are ascending.
+/// The encoded `items`, in their order.
 fn select(encoded: &EncodedItems, rows: &HashMap<u32, u32>, items: &[u32]) -> EncodedItems {
     if encoded.items() == items {
         return encoded.clone();
@@ -191,6 +209,10 @@ impl Scorer for ModelScorer {
         self.rows = items.iter().copied().zip(0..).collect();
         (self.queries, self.candidates, self.under) = (Vectors::default(), Vectors::default(), None);
         Ok(())
+    }
+
+    fn expect(&mut self, relation: RelationRef, candidates: &[u32]) -> Result<()> {
+        self.embed(self.words(relation)?, &[], candidates).map(drop)
     }
 
     fn scores(&mut self, relation: RelationRef, view: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {

@@ -28,12 +28,21 @@ pub trait Scorer {
     /// Views that this scorer can tell apart. A text-only method names TT and AVG: its fused embedding is the text's.
     fn views(&self) -> Vec<View>;
 
-    /// Announces every item (dataset indices, ascending) that a task will ask for, so that a model can encode them all
-    /// at once.
+    /// Announces every item (dataset indices, each once) that a task will ask for, so that a model can encode them all
+    /// at once. Items that are asked for together stand together.
     ///
     /// # Errors
     /// The scorer's own.
     fn prepare(&mut self, _items: &[u32]) -> Result<()> {
+        Ok(())
+    }
+
+    /// Announces the candidates that a task will ask for under a relation, before any other question under it, so that a model can
+    /// embed them all at once.
+    ///
+    /// # Errors
+    /// The scorer's own.
+    fn expect(&mut self, _relation: RelationRef, _candidates: &[u32]) -> Result<()> {
         Ok(())
     }
 

@@ -295,6 +295,11 @@ impl EncodedItems {
         &self.items
     }
 
+    /// The items that were encoded together, one after the other: to [select](Self::select) all of such items copies nothing.
+    pub fn chunks(&self) -> std::slice::Chunks<'_, u32> {
+        self.items.chunks(self.chunk)
+    }
+
     /// Modalities that the items were encoded with.
     pub fn modalities(&self) -> Vec<String> {
         self.modalities.iter().map(|column| column.name.clone()).collect()
@@ -306,6 +311,9 @@ impl EncodedItems {
             let pieces = rows.chunk_by(|a, b| *a as usize / self.chunk == *b as usize / self.chunk);
             let chunks = pieces.map(|piece| {
                 let chunk = &column.chunks[piece[0] as usize / self.chunk];
+                if piece.len() == chunk.dims()[0] && piece.is_sorted_by(|a, b| a < b) {
+                    return chunk.clone();
+                }
                 let within: Vec<i32> = piece.iter().map(|row| (*row as usize % self.chunk) as i32).collect();
                 let index = TensorData::new(within, [piece.len()]);
                 chunk.select(Tensor::<1, Int>::from_data(index, &chunk.states.device()))

@@ -155,7 +155,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         }
 
         let items_per_second = rate.add(input.items.items, started.elapsed().as_secs_f64());
-        let eta_seconds = rate.seconds_per_step() * (steps - progress.step) as f64;
+        let eta_seconds = rate.seconds_left(progress.step, steps, interval);
         let loss = values.iter().find(|(name, _)| name == "loss").map(|(_, value)| *value as f32);
         if !values.is_empty() {
             values.push(("learning_rate".into(), learning_rate));
@@ -168,8 +168,10 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         if let Some(validation) = &validation
             && (last || progress.step.is_multiple_of(interval))
         {
+            let begun = Instant::now();
             let kept = start.kept(&model);
             let value = validation.measure(&kept, &config.model, &config.image, &data)?;
+            rate.validation = begun.elapsed().as_secs_f64();
             let best = progress.best_value.is_none_or(|best| value > best);
             log.write(progress.step, "validation", &[(METRIC.into(), value)])?;
             observer.event(&Event::Validation { step: progress.step, metric: METRIC, value, best });
@@ -291,6 +293,8 @@ fn outcome(progress: &Progress, begun: Instant, interrupted: bool) -> Outcome {
 struct Rate {
     items_per_second: Option<f64>,
     seconds_per_step: Option<f64>,
+    /// Seconds that the last validation took.
+    validation: f64,
 }
 
 impl Rate {
@@ -301,7 +305,26 @@ impl Rate {
         self.items_per_second.unwrap_or(0.0)
     }
 
-    fn seconds_per_step(&self) -> f64 {
-        self.seconds_per_step.unwrap_or(0.0)
+    /// Seconds from `step` to the last of `steps`, validated every `interval` of them.
+    fn seconds_left(&self, step: u64, steps: u64, interval: u64) -> f64 {
+        let validations = steps.div_ceil(interval.max(1)) - step.saturating_sub(1) / interval.max(1);
+        self.seconds_per_step.unwrap_or(0.0) * (steps - step) as f64 + self.validation * validations as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_counts_validations() {
+        let rate = Rate { seconds_per_step: Some(2.0), validation: 5.0, ..Rate::default() };
+        // After steps 40, 50 and 100.
+        assert_eq!(
+            [39, 40, 50, 51, 99, 100].map(|step| rate.seconds_left(step, 100, 50)),
+            [132.0, 130.0, 110.0, 103.0, 7.0, 5.0]
+        );
+        assert_eq!(rate.seconds_left(90, 100, 40), 25.0, "the last step is validated as well");
+        assert_eq!(Rate { validation: 0.0, ..rate }.seconds_left(90, 100, 0), 20.0);
     }
 }

@@ -40,8 +40,9 @@ impl Steps {
 /// Steps between two validations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Interval {
-    /// A quarter of the run, but not fewer than 10 steps and not more than 50; `"auto"` in a file. The configuration of a run
-    /// that was begun has the number.
+    /// A quarter of the run, but not fewer than 10 steps and not more than 50, or than a twentieth where that is more: the more
+    /// items a run has, the longer each validation takes. `"auto"` in a file; the configuration of a run that was begun has the
+    /// number.
     #[default]
     Auto,
     /// So many; 0 = no validation.
@@ -52,7 +53,7 @@ impl Interval {
     /// Steps between two validations of a run of `steps`.
     pub fn of(self, steps: u64) -> u64 {
         match self {
-            Self::Auto => steps.div_ceil(4).clamp(10, 50),
+            Self::Auto => steps.div_ceil(4).clamp(10, 50.max(steps / 20)),
             Self::Exactly(interval) => interval,
         }
     }
@@ -124,7 +125,7 @@ mod tests {
         assert_eq!(few, [50, 70, 125, 200, 200]);
         assert_eq!(Steps::Auto.count(4_010, 0, 100), 1_003);
         assert_eq!(Steps::Exactly(7).count(4_000, many, 100), 7);
-        assert_eq!([30, 70, 200, 2_000].map(|steps| Interval::Auto.of(steps)), [10, 18, 50, 50]);
+        assert_eq!([30, 70, 200, 1_000, 2_000].map(|steps| Interval::Auto.of(steps)), [10, 18, 50, 50, 100]);
         assert_eq!(Interval::Exactly(0).of(200), 0);
     }
 }

@@ -64,12 +64,15 @@ impl Validation {
             let described = &data.dataset.relations[*relation as usize];
             let (anchor, candidate) = config.roles.of(described);
             let query = |role| RelationQuery::Relation(described.description().to_string(), role);
-            let queries = embedder.queries(&data.reader, &encoded, &query(anchor))?.fused;
+            // A relation of a large graph is asked for a few items of many: those alone are embedded as queries.
+            let mut asking: Vec<u32> = questions.iter().map(|(query, _)| *query).collect();
+            asking.dedup();
+            let queries = embedder.queries(&data.reader, &encoded.select(&asking), &query(anchor))?.fused;
             let candidates = embedder.candidates(&encoded, &query(candidate))?.fused;
             let [n, _] = candidates.dims();
             let scores: Vec<f32> = queries.matmul(candidates.transpose()).try_into_vec_as().map_err(Error::device)?;
             for (query, answer) in questions {
-                let row = &scores[*query as usize * n..][..n];
+                let row = &scores[asking.partition_point(|other| other < query) * n..][..n];
                 let right = self.graph.targets(*relation, self.items[*query as usize]);
                 let wrong = row
                     .iter()

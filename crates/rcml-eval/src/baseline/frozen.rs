@@ -1,6 +1,6 @@
 //! Rules on vectors that no relation conditions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::algebra::dot;
 use crate::item_vectors::{Conditioning, ItemVectors};
@@ -65,9 +65,8 @@ impl Scorer for ProductScorer {
     }
 
     fn prepare(&mut self, items: &[u32]) -> Result<()> {
-        self.items.extend(items);
-        self.items.sort_unstable();
-        self.items.dedup();
+        let known: BTreeSet<u32> = self.items.iter().copied().collect();
+        self.items.extend(items.iter().filter(|item| !known.contains(item)));
         self.base.prepare(&self.items)
     }
 

@@ -143,6 +143,29 @@ fn scores_are_those_of_the_plain_computation_in_any_order() {
 }
 
 #[test]
+fn a_score_is_the_same_to_the_bit_whatever_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path());
+    let (embedder, reader) = model(&dataset, |_| {});
+    let relation = RelationRef::Index(0);
+    let all: Vec<u32> = (0..ITEMS).collect();
+    for (announced, expected) in
+        [(vec![6, 0, 1, 5, 2], vec![6, 0, 1, 5]), (all.clone(), vec![1, 2]), (all.clone(), all)]
+    {
+        let mut scorer = ModelScorer::new("model", &dataset, embedder.clone(), reader.clone());
+        scorer.prepare(&announced).unwrap();
+        scorer.expect(relation, &expected).unwrap();
+        let before = scorer.scores(relation, &View::avg(), &[1, 2], &[0, 5]).unwrap();
+        let corpus = scorer.scores(relation, &View::avg(), &[1, 2], &[0, 1, 2, 3, 4, 5, 6]).unwrap();
+        let found: Vec<f32> = corpus.chunks(7).flat_map(|row| [row[0], row[5]]).collect();
+        assert_eq!(found, before, "{announced:?} {expected:?}");
+        let plain = plain(&embedder, &reader, scorer.words(relation).map(|(a, b)| [a, b]).unwrap(), &View::avg());
+        let right = [1, 2].map(|query| plain[query].clone()).concat();
+        assert!(corpus.iter().zip(&right).all(|(found, right)| close(*found, *right)), "{corpus:?} {right:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_scored_is_not_a_number() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = dataset(folder.path());

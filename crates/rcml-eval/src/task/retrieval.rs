@@ -24,14 +24,15 @@ pub(super) fn run(
     let asked: Vec<(u32, Vec<Trial>, Vec<u32>)> =
         relations.par_iter().map(|&r| (r, trial::trials(set, r, options), corpus::queries(set, r, options))).collect();
     let known = set.known_items().filter(|known| known.items().len() <= options.max_items);
-    let mut touched: BTreeSet<u32> = set.items().iter().copied().collect();
-    touched.extend(known.iter().flat_map(|known| known.items()));
-    touched.extend(asked.iter().flat_map(|(_, trials, _)| trials).flat_map(|t| t.negatives.iter().copied()));
-    scorer.prepare(&touched.into_iter().collect::<Vec<_>>())?;
+    let mut others: BTreeSet<u32> = known.iter().flat_map(|known| known.items()).copied().collect();
+    others.extend(asked.iter().flat_map(|(_, trials, _)| trials).flat_map(|t| t.negatives.iter().copied()));
+    others.retain(|item| set.items().binary_search(item).is_err());
+    scorer.prepare(&set.items().iter().copied().chain(others).collect::<Vec<_>>())?;
 
     let views = scorer.views();
     let (mut sampled, mut full) = (BTreeMap::new(), BTreeMap::new());
     for (done, (relation, trials, queries)) in asked.iter().enumerate() {
+        scorer.expect(RelationRef::Index(*relation), set.items())?;
         for (v, view) in views.iter().enumerate() {
             sampled.insert((*relation, v), score_trials(*relation, view, trials, scorer)?);
             full.insert((*relation, v), corpus::score(set, *relation, view, queries, scorer)?);
