@@ -35,6 +35,8 @@ pub(super) struct Launch<'a> {
     plan: Plan,
     /// Taken instead where an item has more than a few rows.
     pub(super) wide: Option<Both>,
+    /// For the gradients of tokens and queries together, where one block has all rows of an item.
+    pub(super) joint: Option<Wide>,
 }
 
 /// Calls a kernel: that for many rows where there is a plan for them, otherwise that for few, which takes the same arguments.
@@ -58,8 +60,8 @@ pub(super) struct Both {
 
 impl<'a> Launch<'a> {
     /// `None` for what the kernels do not take: other types, shapes without values, rows that do not fit, and
-    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them, and `Resident` takes
-    /// the way for few rows also for many.
+    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them, `Resident` takes
+    /// the way for few rows also for many, and `Packed` takes the gradients of tokens and queries one after the other.
     pub(super) fn new(
         tokens: &CubeTensor,
         bias: &CubeTensor,
@@ -72,7 +74,12 @@ impl<'a> Launch<'a> {
             hardware.plane = None;
         }
         let wide = algorithm != Algorithm::Resident;
-        if algorithm == Algorithm::Composed { None } else { Self::on(hardware, wide, tokens, bias, queries, pairs) }
+        if algorithm == Algorithm::Composed {
+            return None;
+        }
+        let launch = Self::on(hardware, wide, tokens, bias, queries, pairs)?;
+        let apart = algorithm == Algorithm::Packed;
+        Some(Self { joint: launch.joint.filter(|_| !apart), ..launch })
     }
 
     /// [`Self::new`] as on a device that has `hardware`; `wide`: whether many rows may have a way of their own.
@@ -110,8 +117,9 @@ impl<'a> Launch<'a> {
         let plan = Plan::new(hardware, sizes, vector, kinds)?;
         let many = |way| if wide { Wide::new(hardware, sizes, vector, kinds, way) } else { None };
         let wide = many(Way::Forward).zip(many(Way::Backward)).map(|(forward, backward)| Both { forward, backward });
+        let joint = wide.map(|wide| wide.backward).filter(|plan| pairs.is_none() && rows <= plan.base.rows);
         let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
-        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide })
+        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide, joint })
     }
 
     /// P and the softmax's statistics.
@@ -167,6 +175,9 @@ impl<'a> Launch<'a> {
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let [pooled, stats, grad] = [pooled, stats, grad].map(into_contiguous);
         let saved = self.corrections(pooled, stats, &grad);
+        if let Some(plan) = self.joint.filter(|_| (needs.tokens || needs.bias) && needs.queries) {
+            return self.of_both(&grad, &saved, plan);
+        }
         let unneeded = || self.empty(&[0], DType::F32);
         let (d_tokens, d_bias) =
             if needs.tokens || needs.bias { self.of_tokens(&grad, &saved) } else { (unneeded(), unneeded()) };
@@ -234,6 +245,44 @@ impl<'a> Launch<'a> {
         (d_tokens, d_bias)
     }
 
+    fn of_both(&self, grad: &CubeTensor, saved: &CubeTensor, plan: Wide) -> (CubeTensor, CubeTensor, CubeTensor) {
+        let [n, t, d, r, h] = self.dims;
+        let d_tokens = self.empty(&[n, t, d], self.tokens.dtype());
+        let d_bias = self.empty(&[n, t], DType::F32);
+        let chunk = n.div_ceil(SPREAD);
+        let cubes = n.div_ceil(chunk);
+        let parts = self.empty(&[cubes, plan.base.rows, d], DType::F32);
+        let [tokens, bias, queries] = self.inputs();
+        // SAFETY: as in `forward`; each cube writes the rows of its part.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            wide::gradients::gradients::launch_unchecked(
+                &self.tokens.client,
+                self.count(cubes),
+                self.plan.cube_dim(),
+                address(&[&self.tokens, grad, &parts]),
+                self.vector,
+                tokens,
+                bias,
+                queries,
+                grad.clone().into_buffer_arg(),
+                saved.clone().into_buffer_arg(),
+                d_tokens.clone().into_buffer_arg(),
+                d_bias.clone().into_buffer_arg(),
+                parts.clone().into_buffer_arg(),
+                n as u32,
+                t as u32,
+                (r * h) as u32,
+                chunk as u32,
+                cubes as u32,
+                plan,
+                self.element,
+            );
+        }
+        let sum = |row: usize| [row, cubes, plan.base.rows].map(|x| x as u32);
+        (d_tokens, d_bias, self.total(parts, &(0..r * h).flat_map(sum).collect::<Vec<_>>()))
+    }
+
     fn of_queries(&self, grad: &CubeTensor, saved: &CubeTensor) -> CubeTensor {
         let [n, t, d, r, h] = self.dims;
         let block = self.rows();
@@ -281,10 +330,17 @@ impl<'a> Launch<'a> {
                 )
             );
         }
+        self.total(parts, &sums)
+    }
+
+    /// The queries' gradient from its parts; `sums`: for each query row the row of its first part, how many, how far apart.
+    fn total(&self, parts: CubeTensor, sums: &[u32]) -> CubeTensor {
+        let [_, _, d, r, h] = self.dims;
+        let client = &self.tokens.client;
         let total = self.empty(&[r, h, d], DType::F32);
         let vectors = r * h * self.plan.width;
         let units = CubeDim::new(client, vectors);
-        // SAFETY: `sums` names parts that the kernel above has written; units past the last row do nothing.
+        // SAFETY: `sums` names parts that a kernel has written; units past the last row do nothing.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
             query_gradients::sum_parts::launch_unchecked(
@@ -294,7 +350,7 @@ impl<'a> Launch<'a> {
                 address(&[&parts]),
                 self.vector,
                 parts.into_buffer_arg(),
-                self.upload(&sums),
+                self.upload(sums),
                 total.clone().into_buffer_arg(),
                 (r * h) as u32,
                 self.plan.width,

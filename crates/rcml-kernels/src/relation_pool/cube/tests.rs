@@ -50,7 +50,10 @@ fn planes_add_up_as_single_units_do() {
                 let most = pairs
                     .as_ref()
                     .map_or(r * h, |pairs| (0..n).map(|item| pairs.of_item(item).len()).max().unwrap_or(0) * h);
-                assert_eq!(launch(planes, true).wide.is_some(), planes.plane.is_some() && most > 2, "{name}");
+                let many = launch(planes, true);
+                assert_eq!(many.wide.is_some(), planes.plane.is_some() && most > 2, "{name}");
+                let in_a_block = many.wide.is_some() && pairs.is_none() && r * h <= 16;
+                assert_eq!(many.joint.is_some(), in_a_block, "{name} {r} {h}");
                 let units = run(Hardware { plane: None, ..planes }, false);
                 for wide in [false, true] {
                     for (which, (a, b)) in run(planes, wide).iter().zip(&units).enumerate() {

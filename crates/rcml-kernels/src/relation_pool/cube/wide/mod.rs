@@ -6,9 +6,11 @@
 
 mod dots;
 pub(super) mod forward;
+pub(super) mod gradients;
 mod plan;
 pub(super) mod query_gradients;
 mod slopes;
+mod sums;
 pub(super) mod token_gradients;
 
 pub(super) use self::plan::{Way, Wide};

@@ -11,6 +11,7 @@ use super::super::tile::load;
 use super::dots::Dots;
 use super::plan::Wide;
 use super::slopes::slopes;
+use super::sums::{add_to_queries, write_queries};
 
 /// As [`super::super::query_gradients::query_gradients`].
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -36,7 +37,7 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
         let (token_count, row_count) = (token_count as usize, row_count as usize);
         let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
         let mut dots = Dots::new(plan);
-        // [tokens, rows], four rows a vector.
+        // [rows, tokens], four tokens a vector.
         let count = comptime!(plan.base.rows * plan.base.tokens / 4);
         let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
         let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
@@ -45,10 +46,7 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
         let (query, rows, first, end) = asked(table, cube, row_count, items as usize, chunk as usize, base);
         let mut entry = first;
 
-        let slots = comptime!(plan.base.slots());
-        let share = comptime!(plan.share(plan.base.rows));
-        let fours = comptime!(plan.base.rows / 4);
-        let mut sums = Sums::<V>::new(share, base);
+        let mut sums = Sums::<V>::new(comptime!(plan.share(plan.base.rows)), base);
 
         while entry < end {
             let mut item = entry;
@@ -80,47 +78,15 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
                     start,
                     token_count,
                     rows,
-                    false,
                     plan,
                 );
                 sync_cube();
-                if sums.first < plan.base.rows {
-                    let here = min(token_count - start, plan.base.tokens);
-                    #[unroll]
-                    for s in 0..slots {
-                        let at = sums.column + s * plan.base.columns;
-                        if at < plan.base.width {
-                            for t in 0..here {
-                                let x = tile[t * plan.stride + at];
-                                #[unroll]
-                                for four in 0..comptime!(share / 4) {
-                                    let found = slope[t * fours + sums.first / 4 + four];
-                                    #[unroll]
-                                    for i in 0..4 {
-                                        sums.values[comptime!(s * share + four * 4 + i)] +=
-                                            x * Vector::new(found.extract(i));
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
+                let here = min(token_count - start, plan.base.tokens);
+                add_to_queries::<V>(&mut sums, &slope, &tile, here, plan);
                 start += plan.base.tokens;
             }
             entry += 1;
         }
-        if sums.first < plan.base.rows {
-            #[unroll]
-            for s in 0..slots {
-                let at = sums.column + s * plan.base.columns;
-                if at < plan.base.width {
-                    #[unroll]
-                    for k in 0..share {
-                        parts[(cube * plan.base.rows + sums.first + k) * plan.base.width + at] =
-                            sums.values[comptime!(s * share + k)];
-                    }
-                }
-            }
-        }
+        write_queries::<V>(&sums, parts, cube, plan);
     }
 }

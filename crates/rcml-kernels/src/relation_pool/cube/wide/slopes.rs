@@ -9,21 +9,7 @@ use super::super::tile::{LOWEST, shift};
 use super::dots::Dots;
 use super::plan::Wide;
 
-/// The first row and token of four weights: four tokens of a row where they go `across`, `[rows, tokens / 4]`, otherwise four
-/// rows of a token, `[tokens, rows / 4]`.
-#[cube]
-fn place(four: usize, #[comptime] across: bool, #[comptime] plan: Wide) -> (usize, usize) {
-    let tokens = comptime!(plan.base.tokens / 4);
-    let rows = comptime!(plan.base.rows / 4);
-    let (mut row, mut token) = (four % rows * 4, four / rows);
-    if comptime!(across) {
-        row = four / tokens;
-        token = four % tokens * 4;
-    }
-    (row, token)
-}
-
-/// As [`super::super::slopes::slopes`], weights A and slopes dS in fours as [`place`] has them.
+/// As [`super::super::slopes::slopes`], weights A and slopes dS `[rows, tokens]`, four tokens of a row a vector.
 #[cube]
 pub(super) fn slopes<V: Size>(
     tile: &Shared<[Vector<f32, V>]>,
@@ -39,13 +25,11 @@ pub(super) fn slopes<V: Size>(
     start: usize,
     token_count: usize,
     rows: usize,
-    #[comptime] across: bool,
     #[comptime] plan: Wide,
 ) {
     let count = comptime!(plan.base.rows * plan.base.tokens / 4);
     let mine = comptime!(plan.fours());
-    let right = comptime!(usize::from(across));
-    let down = comptime!(1 - right);
+    let fours = comptime!(plan.base.tokens / 4);
     dots.fill::<V>(tile, queries, &block.queries, plan);
     sync_cube();
     // Kept in registers while the other dot products take the place of these.
@@ -55,10 +39,10 @@ pub(super) fn slopes<V: Size>(
         let four = UNIT_POS as usize + m * plan.base.units();
         let mut found = Vector::<f32, Const<4>>::new(0.0f32);
         if four < count {
-            let (row, token) = place(four, across, plan);
+            let (row, token) = (four / fours, four % fours * 4);
             #[unroll]
             for i in 0..4usize {
-                found.insert(i, dots.whole(row + i * down, token + i * right, plan));
+                found.insert(i, dots.whole(row, token + i, plan));
             }
         }
         logits[m] = found;
@@ -70,12 +54,12 @@ pub(super) fn slopes<V: Size>(
     for m in 0..mine {
         let four = UNIT_POS as usize + m * plan.base.units();
         if four < count {
-            let (row, token) = place(four, across, plan);
+            let (row, token) = (four / fours, four % fours * 4);
             let mut weight_four = Vector::<f32, Const<4>>::new(0.0f32);
             let mut slope_four = Vector::<f32, Const<4>>::new(0.0f32);
             #[unroll]
             for i in 0..4usize {
-                let (row, token) = (row + i * down, token + i * right);
+                let token = token + i;
                 if start + token < token_count && row < rows {
                     let at = block.results[row] as usize * 3;
                     let bias = shift(bias, item, start + token, token_count, comptime!(plan.base));

@@ -11,6 +11,7 @@ use super::super::tile::load;
 use super::dots::Dots;
 use super::plan::Wide;
 use super::slopes::slopes;
+use super::sums::{add_to_tokens, write_bias, write_tokens};
 
 /// As [`super::super::token_gradients::token_gradients`].
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -45,10 +46,8 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
         let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
         let mut block = Rows::new(base);
 
-        let slots = comptime!(plan.base.slots());
-        let share = comptime!(plan.share(plan.base.tokens));
         let fours = comptime!(plan.base.tokens / 4);
-        let mut sums = Sums::<V>::new(share, base);
+        let mut sums = Sums::<V>::new(comptime!(plan.share(plan.base.tokens)), base);
         let mut summed = Vector::<f32, Const<4>>::new(0.0f32);
 
         let width = plan.base.width;
@@ -79,7 +78,6 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
                 start,
                 token_count,
                 rows,
-                true,
                 plan,
             );
             sync_cube();
@@ -88,56 +86,12 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
                     summed += slope[q * fours + unit];
                 }
             }
-            if sums.first < plan.base.tokens {
-                #[unroll]
-                for s in 0..slots {
-                    let at = sums.column + s * plan.base.columns;
-                    if at < plan.base.width {
-                        for q in 0..rows {
-                            let query = queries[block.queries[q] as usize * plan.base.width + at];
-                            let back = grad[block.results[q] as usize * plan.base.width + at];
-                            #[unroll]
-                            for four in 0..comptime!(share / 4) {
-                                let place = q * fours + sums.first / 4 + four;
-                                let (weight, slope) = (weights[place], slope[place]);
-                                #[unroll]
-                                for i in 0..4 {
-                                    let place = comptime!(s * share + four * 4 + i);
-                                    // Of a sum of two products the compiler would fuse only one.
-                                    sums.values[place] += back * Vector::new(weight.extract(i));
-                                    sums.values[place] += query * Vector::new(slope.extract(i));
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            add_to_tokens::<V>(&mut sums, &weights, &slope, &block, queries, grad, rows, plan);
             first += plan.base.rows;
         }
-        if sums.first < plan.base.tokens {
-            #[unroll]
-            for s in 0..slots {
-                let at = sums.column + s * plan.base.columns;
-                if at < plan.base.width {
-                    #[unroll]
-                    for k in 0..share {
-                        let token = start + sums.first + k;
-                        if token < token_count {
-                            d_tokens[from + token * plan.base.width + at] =
-                                Vector::cast_from(sums.values[comptime!(s * share + k)]);
-                        }
-                    }
-                }
-            }
-        }
+        write_tokens::<E, V>(&sums, d_tokens, from, start, token_count, plan);
         if unit < fours {
-            #[unroll]
-            for i in 0..4 {
-                let token = start + unit * 4 + i;
-                if token < token_count {
-                    d_bias[item * token_count + token] = summed.extract(i);
-                }
-            }
+            write_bias(summed, d_bias, item, start + unit * 4, token_count);
         }
     }
 }
