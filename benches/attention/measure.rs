@@ -136,13 +136,17 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
         all.push(ours("fused", Ours::Pool(Algorithm::Auto), true));
         all.push(ours("composed", Ours::Pool(Algorithm::Composed), false));
         all.push(ours("Burn attention", Ours::BurnAttention, false));
+        let is_gpu = *plan.device != Device::flex();
+        if backward && is_gpu {
+            all.push(ours("packed", Ours::Pool(Algorithm::Packed), false));
+        }
         if !backward {
             if half {
                 all.push(ours("fused, f16 tokens", Ours::HalfTokens, false));
             }
             // A GPU has one algorithm, with its planes (those of `Auto`) or with single units.
             let own = [Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed];
-            for algorithm in own.into_iter().take(if *plan.device == Device::flex() { 3 } else { 1 }) {
+            for algorithm in own.into_iter().take(if is_gpu { 1 } else { 3 }) {
                 all.push(ours(&format!("{algorithm:?}").to_lowercase(), Ours::Pool(algorithm), false));
             }
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use rcml_data::Dataset;
+use rcml_eval::{Scorer, TfIdfQuery, TfIdfScorer, View, blend};
 use serde_json::json;
 
 use crate::failure::{Failure, Result};
@@ -16,7 +17,9 @@ use crate::run::{Run, read_items};
 #[command(after_help = "Example:
   rcml search run --data emoji --item red-heart --relation \"both are about love\" -k 5
 
-Words that are a phrasing of one of the dataset's relations follow it from source to target.")]
+Words that are a phrasing of one of the dataset's relations follow it from source to target.
+With --words 0.5 items also rank higher for rare words that they share with the item and the
+relation; `rcml eval --baselines` shows what that brings (row rcml+tf-idf).")]
 pub(crate) struct SearchArguments {
     /// Folder of a finished run
     run: PathBuf,
@@ -32,6 +35,10 @@ pub(crate) struct SearchArguments {
     /// Number of results
     #[arg(short, value_name = "K", default_value_t = 10, value_parser = at_least_one)]
     k: usize,
+    /// Share of the score, from 0 to 1, that goes to words in common (TF-IDF); the rest goes to the
+    /// model's embeddings
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    words: f32,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -42,6 +49,11 @@ pub(crate) struct SearchArguments {
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|k| *k > 0).ok_or_else(|| "expected a number of at least 1".into())
+}
+
+fn share(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
 /// Items encoded at a time, which bounds memory whatever the size of the dataset.
@@ -73,6 +85,11 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
         found.extend(vectors.chunks(asked.len().max(1)).map(score).zip(chunk.iter().copied()));
     }
     progress.finish();
+    if arguments.words > 0.0 {
+        let mut words = TfIdfScorer::new(&dataset, &items, TfIdfQuery::ItemAndRelation);
+        let shared = words.text_scores(&arguments.relation, &View::avg(), &[query], &items)?.unwrap_or_default();
+        found.iter_mut().zip(shared).for_each(|((score, _), shared)| *score = blend(*score, shared, arguments.words));
+    }
     found.retain(|(_, item)| *item != query);
     // The sort is stable: equal scores stay in the order of the dataset.
     found.sort_by(|a, b| b.0.total_cmp(&a.0));

@@ -89,6 +89,7 @@ fn evaluate(folder: &Folder) {
         "frozen+text",
         "frozen-product",
         "linear-map",
+        "rcml+tf-idf",
         "tf-idf-item",
         "tf-idf",
         "relation-text",
@@ -105,7 +106,7 @@ fn evaluate(folder: &Folder) {
     assert_eq!((found["split"].as_str(), found["seed"].as_u64()), (Some("test"), Some(1)));
     assert_eq!(
         (found["runs"].as_array().map(Vec::len), found["baselines"].as_array().map(Vec::len)),
-        (Some(3), Some(11))
+        (Some(3), Some(12))
     );
     let rows = found["results"].as_array().unwrap();
     for task in ["retrieval", "composed", "type", "crossmodal", "validity", "geometry"] {
@@ -184,6 +185,21 @@ fn search(folder: &Folder) {
     let shown = search("i3", &["-k", "100"]).done();
     assert_eq!(shown.lines().count(), 39, "{shown}");
     assert!(shown.contains("a red disc"), "{shown}");
+    let items = folder.read("items.jsonl");
+    let item_text =
+        items.lines().map(json).find(|item| item["id"] == "i3").unwrap()["text"].as_str().unwrap().to_string();
+    let words = json(&search("i3", &["-k", "100", "--words", "1", "--json"]).done());
+    let words: Vec<(f64, &str)> = words["results"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["score"].as_f64().unwrap(), row["text"].as_str().unwrap()))
+        .collect();
+    let (first, last) = (words.first().unwrap(), words.last().unwrap());
+    let shared = |text: &str| text.split(' ').filter(|word| item_text.split(' ').any(|own| own == *word)).count();
+    assert!(words.windows(2).all(|pair| pair[0].0 >= pair[1].0) && shared(first.1) > shared(last.1), "{words:?}");
+    let told = search("i3", &["--words", "2"]).refused("expected a number from 0 to 1");
+    assert!(told.contains("--words"), "{told}");
     let told = search("i333", &[]).refused("unknown item");
     assert!(told.contains("\"i333\"") && told.contains("did you mean \"i33\"?"), "{told}");
 }

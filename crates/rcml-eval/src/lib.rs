@@ -53,8 +53,8 @@ mod task;
 mod view;
 
 pub use baseline::{
-    ChanceScorer, KnowledgeGraph, KnowledgeGraphScorer, LinearMapScorer, OracleScorer, PopularityScorer, ProductScorer,
-    TfIdfQuery, TfIdfScorer,
+    BlendScorer, ChanceScorer, KnowledgeGraph, KnowledgeGraphScorer, LinearMapScorer, OracleScorer, PopularityScorer,
+    ProductScorer, TfIdfQuery, TfIdfScorer, blend,
 };
 pub use error::{Error, Result};
 pub use eval_set::EvalSet;

@@ -115,6 +115,7 @@ impl Embedder {
         self.device.seed(seed);
         let model = config.init(&TemperatureConfig::default(), &words, &self.device);
         let model = self.texts.towers().adapt(model, &self.device)?;
+        model.draw();
         Ok(Self { model, config, ..self.clone() })
     }
 

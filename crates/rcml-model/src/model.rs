@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use burn::module::{Initializer, Module, Param};
+use burn::module::{Initializer, Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_attention::{Conditioner, Relations};
 use rcml_data::Role;
@@ -44,6 +44,14 @@ pub struct Rcml {
     /// Names of the parameters that are as the pretrained encoders' files have them.
     #[module(skip)]
     base: Arc<[String]>,
+}
+
+struct Draw;
+
+impl ModuleVisitor for Draw {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        drop(param.val());
+    }
 }
 
 /// One modality of a batch, encoded.
@@ -116,6 +124,12 @@ impl Rcml {
             base: base.into(),
             ..self
         }
+    }
+
+    /// Draws all random weights, in the order in which the model has them. Burn draws each when it is first asked for, from a stream
+    /// that the whole process shares: a model that is left to that depends on what is computed in between.
+    pub fn draw(&self) {
+        self.visit(&mut Draw);
     }
 
     /// Names of the parameters that are as the pretrained encoders' files have them: they are in no file of the run.

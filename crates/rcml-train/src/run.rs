@@ -78,8 +78,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let data = Arc::new(RunData::open(path, out, &mut config, &device, observer)?);
     write_start(out, &config, &data)?;
 
-    // Burn draws a parameter at its first use, from a stream that the whole process shares; the order of uses is the model's own.
-    // Two trainings at the same time in one process would draw from each other's stream.
+    // Two trainings that begin at the same time in one process would draw from each other's stream.
     let mut device = device.autodiff();
     if config.training.gradient_checkpointing {
         device = device.gradient_checkpointing();
@@ -88,6 +87,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let model = config.model.init(&config.objective.temperature, &data.words, &device);
     let towers = data.texts.towers();
     let model = towers.adapt(model, &device)?;
+    model.draw();
     let start = Start::new(&model, config.training.start_share.of(&config.model));
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;
     let counts = count_parameters(&model);

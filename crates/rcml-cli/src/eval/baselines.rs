@@ -3,16 +3,19 @@
 use rcml_data::build::planted_truth;
 use rcml_data::{Dataset, Split, Splits};
 use rcml_eval::{
-    ChanceScorer, EvalSet, KnowledgeGraph, KnowledgeGraphScorer, LinearMapScorer, ModelScorer, OracleScorer,
-    PopularityScorer, ProductScorer, RelationRef, Scorer, TfIdfQuery, TfIdfScorer, View,
+    BlendScorer, ChanceScorer, EvalSet, KnowledgeGraph, KnowledgeGraphScorer, LinearMapScorer, ModelScorer,
+    OracleScorer, PopularityScorer, ProductScorer, RelationRef, Scorer, TfIdfQuery, TfIdfScorer, View,
 };
 use rcml_model::{ItemReader, RelationInText};
 
 use crate::failure::Result;
 use crate::run::Run;
 
-/// Everything that a dataset can be scored with without training. `run` lends its encoders, as they were before training; `reader`
-/// reads items for them.
+/// Share of words in what a run finds together with TF-IDF, as `rcml search --words` might ask for (docs/decisions/0015).
+const WORDS: f32 = 0.5;
+
+/// Everything that a dataset can be scored with without training. `run` lends its encoders, as they were before training, and
+/// itself to be scored together with TF-IDF; `reader` reads items for them.
 pub(super) fn scorers(
     run: &Run,
     device: &str,
@@ -26,6 +29,9 @@ pub(super) fn scorers(
     frozen(run, device, dataset, splits, reader, &mut scorers)?;
     if dataset.items.iter().any(|item| item.text.is_some()) {
         let training = splits.items_of(Split::Train);
+        let words = TfIdfScorer::new(dataset, &training, TfIdfQuery::ItemAndRelation);
+        let trained = ModelScorer::new(&run.config.preset, dataset, run.embedder(device)?, reader.clone());
+        scorers.push(Box::new(BlendScorer::new(Box::new(trained), Box::new(words), WORDS)));
         for query in [TfIdfQuery::Item, TfIdfQuery::ItemAndRelation, TfIdfQuery::Relation] {
             scorers.push(Box::new(TfIdfScorer::new(dataset, &training, query)));
         }

@@ -1,5 +1,6 @@
 //! Methods that need no training of a model, so that every number of a trained model has something beside it.
 
+mod blend;
 mod chance;
 mod frozen;
 mod knowledge_graph;
@@ -8,6 +9,7 @@ mod oracle;
 mod popularity;
 mod tfidf;
 
+pub use blend::{BlendScorer, blend};
 pub use chance::ChanceScorer;
 pub use frozen::ProductScorer;
 pub use knowledge_graph::{KnowledgeGraph, KnowledgeGraphScorer};

@@ -165,6 +165,25 @@ fn a_score_is_the_same_to_the_bit_whatever_was_expected() {
     }
 }
 
+/// Encoders as they were before training depend on the seed alone, not on what is drawn before they are used.
+#[test]
+fn frozen_encoders_are_those_of_the_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = dataset(folder.path());
+    let (embedder, reader) = model(&dataset, |_| {});
+    let texts = ["thing number one", "of all the things"];
+    let frozen = |seed| embedder.frozen(seed, &texts, RelationInText::None).unwrap();
+    let vectors = |embedder: &Embedder| -> Vec<f32> {
+        let items = embedder.encode(&reader, &[0, 1, 3], &|_| {}).unwrap();
+        embedder.unconditioned(&items).unwrap().fused.try_into_vec_as().unwrap()
+    };
+    let (first, again, other) = (frozen(1), frozen(1), frozen(2));
+    let expected = vectors(&first);
+    embedder.device().seed(77);
+    assert_eq!(vectors(&again), expected);
+    assert_ne!(vectors(&other), expected);
+}
+
 #[test]
 fn what_cannot_be_scored_is_not_a_number() {
     let folder = tempfile::tempdir().unwrap();
