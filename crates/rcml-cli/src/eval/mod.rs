@@ -64,7 +64,8 @@ pub(crate) struct EvalArguments {
     /// Queries for each relation at most
     #[arg(long, value_name = "N", default_value_t = EvalOptions::default().max_queries)]
     max_queries: usize,
-    /// Relations that relation type prediction ranks at most, drawn where there are more; 0 = all
+    /// Relations that relation type prediction ranks at most, and that the geometry looks at (never more
+    /// than 100), drawn where there are more; 0 = all
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_relations: usize,
     /// Where to compute: auto, cpu, and what else this build knows

@@ -11,12 +11,14 @@ use crate::{EvalSet, RelationRef, Result, ResultRow, Scorer, Side, View};
 
 /// Items at most: pairs are looked at.
 const ITEMS: usize = 2_000;
+/// Relations at most, drawn where there are more: under each, all items are embedded, by some methods from their texts on.
+const RELATIONS: usize = 100;
 /// Neighbours that are compared.
 const NEIGHBOURS: usize = 10;
 
 /// Rows without a chance level have 0 there. `relations` is `none` for vectors under no relation: within a view `uniformity`,
 /// `anisotropy` and `effective-rank`; across two modalities `alignment`, `modality-gap`, `cka` and `mutual-knn@10` of the same
-/// items. For each relation and `all` (their mean), in the AVG view: `cka` and `mutual-knn@10` between vectors under the relation
+/// items. For each of some relations and `all` (their mean), in the AVG view: `cka` and `mutual-knn@10` between vectors under the relation
 /// and under none. 1 says that the relation changes nothing.
 pub(super) fn run(
     set: &EvalSet<'_>,
@@ -62,7 +64,9 @@ pub(super) fn run(
         }
     }
     let fused = sides.iter().find(|(side, _)| *side == Side::Mean).map(|(_, vectors)| vectors);
-    let relations = if fused.is_some() { set.relations() } else { Vec::new() };
+    let most = if options.max_relations == 0 { RELATIONS } else { RELATIONS.min(options.max_relations) };
+    let stream = trial::stream(options.seed, Purpose::GeometryRelations, [0, 0, 0]);
+    let relations = if fused.is_some() { trial::draw(&set.relations(), most, stream) } else { Vec::new() };
     let mut changes: Vec<ResultRow> = Vec::new();
     for (done, &relation) in relations.iter().enumerate() {
         let condition = Conditioning::Query(RelationRef::Index(relation));
@@ -116,5 +120,56 @@ fn push<const N: usize>(
             queries: items,
             chance,
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rcml_data::Split;
+
+    use super::super::fixture;
+    use super::*;
+
+    /// Item i lies at i degrees, and at 2 i under a relation.
+    struct Arc;
+
+    impl Scorer for Arc {
+        fn name(&self) -> &str {
+            "arc"
+        }
+
+        fn views(&self) -> Vec<View> {
+            vec![View::avg()]
+        }
+
+        fn scores(&mut self, _: RelationRef, _: &View, _: &[u32], _: &[u32]) -> Result<Vec<f32>> {
+            Ok(vec![])
+        }
+
+        fn item_vectors(&mut self, condition: Conditioning, _: &Side, items: &[u32]) -> Result<Option<ItemVectors>> {
+            let factor = if condition == Conditioning::None { 1.0 } else { 2.0 };
+            let at = |item: &u32| (*item as f32 * factor).to_radians();
+            let values = items.iter().flat_map(|item| [at(item).cos(), at(item).sin()]).collect();
+            Ok(Some(ItemVectors::new(items, 2, values, vec![true; items.len()])))
+        }
+    }
+
+    #[test]
+    fn relations_are_drawn_where_there_are_more() {
+        let (dataset, splits) = fixture::colours(60, 20);
+        let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
+        let known = set.relations().len();
+        assert!(known > 1);
+        for (most, expected) in [(0, known), (1, 1), (known + 5, known)] {
+            let options = EvalOptions { max_relations: most, ..EvalOptions::default() };
+            let rows = run(&set, &mut Arc, &options, &mut |_, _| {}).unwrap().rows;
+            let named: BTreeSet<&str> = rows.iter().map(|row| row.relations.as_str()).collect();
+            assert_eq!(named.len(), expected + 2, "none, all and the relations: {named:?}");
+            let neighbours = |row: &&ResultRow| row.metric == "mutual-knn@10" && row.relations == "all";
+            let kept = rows.iter().find(neighbours).unwrap().value;
+            assert!(kept > 0.99, "twice the angle has the same neighbours: {kept}");
+        }
     }
 }

@@ -33,7 +33,7 @@ pub struct EvalOptions {
     /// Pairs of relation type prediction, and claims of relation validity prediction, in total.
     pub max_pairs: usize,
     /// Relations that relation type prediction ranks; where there are more, this many are drawn with `seed` out of those that have
-    /// pairs in the split, and only their pairs are asked about. 0 = all.
+    /// pairs in the split, and only their pairs are asked about. 0 = all. Also those that the geometry looks at, 100 at most.
     pub max_relations: usize,
     /// Query items of retrieval across modalities, and items on either side of classification.
     pub max_items: usize,

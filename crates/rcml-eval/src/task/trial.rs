@@ -31,6 +31,7 @@ pub(super) enum Purpose {
     Labels = 7,
     Composed = 8,
     TypeRelations = 9,
+    GeometryRelations = 10,
 }
 
 /// The stream for a purpose and up to three indices.

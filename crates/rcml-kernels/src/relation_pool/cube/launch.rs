@@ -69,17 +69,16 @@ impl<'a> Launch<'a> {
         pairs: Option<&'a PairList>,
         algorithm: Algorithm,
     ) -> Option<Self> {
+        if algorithm == Algorithm::Composed {
+            return None;
+        }
         let mut hardware = Hardware::of(&tokens.client);
         if algorithm == Algorithm::Streamed {
             hardware.plane = None;
         }
-        let wide = algorithm != Algorithm::Resident;
-        if algorithm == Algorithm::Composed {
-            return None;
-        }
-        let launch = Self::on(hardware, wide, tokens, bias, queries, pairs)?;
-        let apart = algorithm == Algorithm::Packed;
-        Some(Self { joint: launch.joint.filter(|_| !apart), ..launch })
+        let launch = Self::on(hardware, algorithm != Algorithm::Resident, tokens, bias, queries, pairs)?;
+        let joint = launch.joint.filter(|_| algorithm != Algorithm::Packed);
+        Some(Self { joint, ..launch })
     }
 
     /// [`Self::new`] as on a device that has `hardware`; `wide`: whether many rows may have a way of their own.
