@@ -16,8 +16,8 @@ const PRETRAINED: f64 = 0.7;
 /// Share of the weights that a run began with in those that it keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum StartShare {
-    /// 0.7 where pretrained encoders read all modalities, else 0.15; `"auto"` in a file. The configuration of a run that was begun
-    /// has the number.
+    /// 0.7 where pretrained encoders read all modalities and texts keep their encoder's width, else 0.15: a narrower model starts
+    /// from a random projection, which knows less. `"auto"` in a file; the configuration of a run that was begun has the number.
     #[default]
     Auto,
     /// So much, from 0 to 1.
@@ -34,7 +34,12 @@ impl StartShare {
         };
         match self {
             Self::Exactly(share) => share,
-            Self::Auto if model.modalities.iter().all(|modality| pretrained(&modality.name)) => PRETRAINED,
+            Self::Auto
+                if model.modalities.iter().all(|modality| pretrained(&modality.name))
+                    && model.width >= model.pretrained.text.width =>
+            {
+                PRETRAINED
+            }
             Self::Auto => FROM_SCRATCH,
         }
     }
@@ -144,6 +149,10 @@ mod tests {
         model.modalities.push(ModalityShape::raw("image"));
         assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
         model.pretrained.image.source = "efficientnet-lite0".into();
+        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
+        (model.pretrained.text.width, model.width) = (384, 128);
+        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        model.width = 384;
         assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
         assert_eq!(StartShare::Exactly(0.0).of(&model), 0.0);
     }
