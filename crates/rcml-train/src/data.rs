@@ -110,7 +110,6 @@ impl RunData {
         let steps = config.training.steps.count(train.len(), pairs, config.sampler.items);
         config.training.steps = Steps::Exactly(steps);
         config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));
-        config.training.start_share = StartShare::Exactly(config.training.start_share.of(&config.model));
         let mut texts: Vec<&str> =
             train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
         let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
@@ -128,6 +127,7 @@ impl RunData {
         let words = config.model.words_at_start(&tokenizer, &texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
         let towers = Towers::find(&mut config.model.pretrained, device)?;
+        config.training.start_share = StartShare::Exactly(config.training.start_share.of(&config.model));
         config.validate()?;
         for (what, encoder) in [("texts", &config.model.pretrained.text), ("pictures", &config.model.pretrained.image)]
         {
