@@ -46,6 +46,7 @@ pub struct Rcml {
     base: Arc<[String]>,
 }
 
+/// See [`Rcml::draw`].
 struct Draw;
 
 impl ModuleVisitor for Draw {

@@ -2,11 +2,11 @@
 
 use crate::{RelationRef, Result, Scorer, View};
 
-/// A weighted mean of the scores of two methods: beside [`TfIdfScorer`](crate::TfIdfScorer), what a search finds that also counts the words
-/// that texts share (hybrid retrieval).
+/// A weighted mean of the scores of two methods: beside [`TfIdfScorer`](crate::TfIdfScorer), what a search finds that also
+/// counts the words that texts share (hybrid retrieval).
 ///
-/// Views are those that both have. What the second has no score for, an item without text, counts as 0 in it; what the first has none
-/// for has none.
+/// Views are those that both have. What the second has no score for, an item without text, counts as 0 in it; what the first
+/// has none for has none.
 pub struct BlendScorer {
     name: String,
     first: Box<dyn Scorer>,

@@ -18,8 +18,8 @@ const NEIGHBOURS: usize = 10;
 
 /// Rows without a chance level have 0 there. `relations` is `none` for vectors under no relation: within a view `uniformity`,
 /// `anisotropy` and `effective-rank`; across two modalities `alignment`, `modality-gap`, `cka` and `mutual-knn@10` of the same
-/// items. For each of some relations and `all` (their mean), in the AVG view: `cka` and `mutual-knn@10` between vectors under the relation
-/// and under none. 1 says that the relation changes nothing.
+/// items. For each of some relations and `all` (their mean), in the AVG view: `cka` and `mutual-knn@10` between vectors under
+/// the relation and under none. 1 says that the relation changes nothing.
 pub(super) fn run(
     set: &EvalSet<'_>,
     scorer: &mut dyn Scorer,

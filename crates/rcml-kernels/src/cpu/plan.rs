@@ -4,8 +4,8 @@
 ///
 /// GPUs have two ways besides `Composed`, for few query rows an item and for many, chosen by the shape, both with planes
 /// (subgroups) where the device has them:
-/// `Streamed` does without planes, `Resident` takes the way for few rows, `Packed` makes the gradients of tokens and of queries one after the
-/// other where `Auto` makes them together.
+/// `Streamed` does without planes, `Resident` takes the way for few rows, `Packed` makes the gradients of tokens and of
+/// queries one after the other where `Auto` makes them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// Chosen by the shape.
