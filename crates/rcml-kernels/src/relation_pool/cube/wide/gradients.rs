@@ -5,10 +5,9 @@
 
 use cubecl::prelude::*;
 
-use super::super::rows::Rows;
 use super::super::sums::Sums;
 use super::super::tile::load;
-use super::dots::Dots;
+use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
 use super::sums::{add_to_queries, add_to_tokens, write_bias, write_queries, write_tokens};
@@ -40,52 +39,31 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
         let (token_count, rows) = (token_count as usize, row_count as usize);
         let fours = comptime!(plan.base.tokens / 4);
         let width = comptime!(plan.base.width);
-        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
-        let mut dots = Dots::new(plan);
-        // [rows, tokens], four tokens a vector.
-        let count = comptime!(plan.base.rows * plan.base.tokens / 4);
-        let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut block = Rows::new(base);
+        let mut block = Block::<V>::new(plan);
 
         let mut of_queries = Sums::<V>::new(comptime!(plan.share(plan.base.rows)), base);
         let mut item = cube * chunk as usize;
         let end = min(item + chunk as usize, items as usize);
         while item < end {
             sync_cube();
-            block.in_line(0usize, item * rows, rows, base);
+            block.rows.in_line(0usize, item * rows, rows, base);
             let from = item * token_count * width;
             let mut start = 0usize;
             while start < token_count {
                 sync_cube();
-                load::<E, V>(tokens, &mut tile, from, start * width, token_count * width, plan.stride, base);
+                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
                 sync_cube();
-                slopes::<V>(
-                    &tile,
-                    &block,
-                    &mut dots,
-                    &mut weights,
-                    &mut slope,
-                    bias,
-                    queries,
-                    grad,
-                    saved,
-                    item,
-                    start,
-                    token_count,
-                    rows,
-                    plan,
-                );
+                slopes::<V>(&mut block, bias, queries, grad, saved, item, start, token_count, rows, plan);
                 sync_cube();
                 let mut of_tokens = Sums::<V>::new(comptime!(plan.share(plan.base.tokens)), base);
-                add_to_tokens::<V>(&mut of_tokens, &weights, &slope, &block, queries, grad, rows, plan);
+                add_to_tokens::<V>(&mut of_tokens, &block, queries, grad, rows, plan);
                 write_tokens::<E, V>(&of_tokens, d_tokens, from, start, token_count, plan);
                 let here = min(token_count - start, plan.base.tokens);
-                add_to_queries::<V>(&mut of_queries, &slope, &tile, here, plan);
+                add_to_queries::<V>(&mut of_queries, &block, here, plan);
                 if unit < fours {
                     let mut summed = Vector::<f32, Const<4>>::new(0.0f32);
                     for q in 0..rows {
-                        summed += slope[q * fours + unit];
+                        summed += block.slopes[q * fours + unit];
                     }
                     write_bias(summed, d_bias, item, start + unit * 4, token_count);
                 }

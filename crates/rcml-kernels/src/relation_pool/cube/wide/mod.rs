@@ -4,6 +4,7 @@
 //! values are the same for a whole plane and are read once, and over the planes by row and by part of the width; the parts are
 //! added up in shared memory. In the sums a unit owns columns of many rows, and reads four weights at a time.
 
+mod block;
 mod dots;
 pub(super) mod forward;
 pub(super) mod gradients;

@@ -5,10 +5,10 @@
 
 use cubecl::prelude::*;
 
-use super::super::rows::{Rows, asked};
+use super::super::rows::asked;
 use super::super::sums::Sums;
 use super::super::tile::load;
-use super::dots::Dots;
+use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
 use super::sums::{add_to_queries, write_queries};
@@ -35,13 +35,7 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
     if cube < cubes as usize {
         let base = comptime!(plan.base);
         let (token_count, row_count) = (token_count as usize, row_count as usize);
-        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
-        let mut dots = Dots::new(plan);
-        // [rows, tokens], four tokens a vector.
-        let count = comptime!(plan.base.rows * plan.base.tokens / 4);
-        let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut block = Rows::new(base);
+        let mut block = Block::<V>::new(plan);
 
         let (query, rows, first, end) = asked(table, cube, row_count, items as usize, chunk as usize, base);
         let mut entry = first;
@@ -56,33 +50,18 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
                 result = table[cubes as usize * 4 + entry * 2 + 1] as usize;
             }
             sync_cube();
-            block.in_line(query, result, rows, base);
+            block.rows.in_line(query, result, rows, base);
             let width = plan.base.width;
             let from = item * token_count * width;
             let mut start = 0usize;
             while start < token_count {
                 sync_cube();
-                load::<E, V>(tokens, &mut tile, from, start * width, token_count * width, plan.stride, base);
+                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
                 sync_cube();
-                slopes::<V>(
-                    &tile,
-                    &block,
-                    &mut dots,
-                    &mut weights,
-                    &mut slope,
-                    bias,
-                    queries,
-                    grad,
-                    saved,
-                    item,
-                    start,
-                    token_count,
-                    rows,
-                    plan,
-                );
+                slopes::<V>(&mut block, bias, queries, grad, saved, item, start, token_count, rows, plan);
                 sync_cube();
                 let here = min(token_count - start, plan.base.tokens);
-                add_to_queries::<V>(&mut sums, &slope, &tile, here, plan);
+                add_to_queries::<V>(&mut sums, &block, here, plan);
                 start += plan.base.tokens;
             }
             entry += 1;

@@ -4,19 +4,14 @@
 
 use cubecl::prelude::*;
 
-use super::super::rows::Rows;
 use super::super::tile::{LOWEST, shift};
-use super::dots::Dots;
+use super::block::Block;
 use super::plan::Wide;
 
-/// As [`super::super::slopes::slopes`], weights A and slopes dS `[rows, tokens]`, four tokens of a row a vector.
+/// As [`super::super::slopes::slopes`].
 #[cube]
 pub(super) fn slopes<V: Size>(
-    tile: &Shared<[Vector<f32, V>]>,
-    block: &Rows,
-    dots: &mut Dots,
-    weights: &mut Shared<[Vector<f32, Const<4>>]>,
-    slopes: &mut Shared<[Vector<f32, Const<4>>]>,
+    block: &mut Block<V>,
     bias: &[f32],
     queries: &[Vector<f32, V>],
     grad: &[Vector<f32, V>],
@@ -30,7 +25,7 @@ pub(super) fn slopes<V: Size>(
     let count = comptime!(plan.base.rows * plan.base.tokens / 4);
     let mine = comptime!(plan.fours());
     let fours = comptime!(plan.base.tokens / 4);
-    dots.fill::<V>(tile, queries, &block.queries, plan);
+    block.dots.fill::<V>(&block.tile, queries, &block.rows.queries, plan);
     sync_cube();
     // Kept in registers while the other dot products take the place of these.
     let mut logits = Array::<Vector<f32, Const<4>>>::new(mine);
@@ -42,13 +37,13 @@ pub(super) fn slopes<V: Size>(
             let (row, token) = (four / fours, four % fours * 4);
             #[unroll]
             for i in 0..4usize {
-                found.insert(i, dots.whole(row, token + i, plan));
+                found.insert(i, block.dots.whole(row, token + i, plan));
             }
         }
         logits[m] = found;
     }
     sync_cube();
-    dots.fill::<V>(tile, grad, &block.results, plan);
+    block.dots.fill::<V>(&block.tile, grad, &block.rows.results, plan);
     sync_cube();
     #[unroll]
     for m in 0..mine {
@@ -61,17 +56,17 @@ pub(super) fn slopes<V: Size>(
             for i in 0..4usize {
                 let token = token + i;
                 if start + token < token_count && row < rows {
-                    let at = block.results[row] as usize * 3;
+                    let at = block.rows.results[row] as usize * 3;
                     let bias = shift(bias, item, start + token, token_count, comptime!(plan.base));
                     let logit = max(logits[m].extract(i) + bias, f32::new(LOWEST));
                     let weight = (logit - saved[at]).exp() * saved[at + 1];
-                    let along = dots.whole(row, token, plan);
+                    let along = block.dots.whole(row, token, plan);
                     weight_four.insert(i, weight);
                     slope_four.insert(i, weight * (along - saved[at + 2]));
                 }
             }
-            weights[four] = weight_four;
-            slopes[four] = slope_four;
+            block.weights[four] = weight_four;
+            block.slopes[four] = slope_four;
         }
     }
 }

@@ -1,20 +1,18 @@
-//! What a unit adds up over a tile and a block, with weights A and slopes dS `[rows, tokens]`, four tokens of a row a vector.
+//! What a unit adds up over a tile of tokens and a block of rows.
 
 #![allow(clippy::too_many_arguments, reason = "a kernel's buffers and sizes come one by one")]
 
 use cubecl::prelude::*;
 
-use super::super::rows::Rows;
 use super::super::sums::Sums;
+use super::block::Block;
 use super::plan::Wide;
 
 /// Adds A dP + dS u of the block's `rows` to sums over the unit's tokens.
 #[cube]
 pub(super) fn add_to_tokens<V: Size>(
     sums: &mut Sums<V>,
-    weights: &Shared<[Vector<f32, Const<4>>]>,
-    slopes: &Shared<[Vector<f32, Const<4>>]>,
-    block: &Rows,
+    block: &Block<V>,
     queries: &[Vector<f32, V>],
     grad: &[Vector<f32, V>],
     rows: usize,
@@ -28,12 +26,12 @@ pub(super) fn add_to_tokens<V: Size>(
             let at = sums.column + s * plan.base.columns;
             if at < plan.base.width {
                 for q in 0..rows {
-                    let query = queries[block.queries[q] as usize * plan.base.width + at];
-                    let back = grad[block.results[q] as usize * plan.base.width + at];
+                    let query = queries[block.rows.queries[q] as usize * plan.base.width + at];
+                    let back = grad[block.rows.results[q] as usize * plan.base.width + at];
                     #[unroll]
                     for four in 0..comptime!(share / 4) {
                         let place = q * fours + sums.first / 4 + four;
-                        let (weight, slope) = (weights[place], slopes[place]);
+                        let (weight, slope) = (block.weights[place], block.slopes[place]);
                         #[unroll]
                         for i in 0..4 {
                             let place = comptime!(s * share + four * 4 + i);
@@ -96,13 +94,7 @@ pub(super) fn write_bias(
 
 /// Adds dS x of the tile's first `here` tokens to sums over the unit's rows.
 #[cube]
-pub(super) fn add_to_queries<V: Size>(
-    sums: &mut Sums<V>,
-    slopes: &Shared<[Vector<f32, Const<4>>]>,
-    tile: &Shared<[Vector<f32, V>]>,
-    here: usize,
-    #[comptime] plan: Wide,
-) {
+pub(super) fn add_to_queries<V: Size>(sums: &mut Sums<V>, block: &Block<V>, here: usize, #[comptime] plan: Wide) {
     let fours = comptime!(plan.base.tokens / 4);
     let share = comptime!(plan.share(plan.base.rows));
     if sums.first < plan.base.rows {
@@ -115,11 +107,11 @@ pub(super) fn add_to_queries<V: Size>(
                     let mut xs = Array::<Vector<f32, V>>::new(4usize);
                     #[unroll]
                     for i in 0..4usize {
-                        xs[i] = tile[(four * 4 + i) * plan.stride + at];
+                        xs[i] = block.tile[(four * 4 + i) * plan.stride + at];
                     }
                     #[unroll]
                     for k in 0..share {
-                        let slope = slopes[(sums.first + k) * fours + four];
+                        let slope = block.slopes[(sums.first + k) * fours + four];
                         #[unroll]
                         for i in 0..4usize {
                             sums.values[comptime!(s * share + k)] += xs[i] * Vector::new(slope.extract(i));

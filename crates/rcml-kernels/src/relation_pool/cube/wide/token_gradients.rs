@@ -5,10 +5,9 @@
 
 use cubecl::prelude::*;
 
-use super::super::rows::Rows;
 use super::super::sums::Sums;
 use super::super::tile::load;
-use super::dots::Dots;
+use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
 use super::sums::{add_to_tokens, write_bias, write_tokens};
@@ -38,13 +37,7 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
         let unit = UNIT_POS as usize;
         let item = cube / tiles;
         let start = (cube % tiles) * plan.base.tokens;
-        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
-        let mut dots = Dots::new(plan);
-        // [rows, tokens], four tokens a vector.
-        let count = comptime!(plan.base.rows * plan.base.tokens / 4);
-        let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut slope = Shared::<[Vector<f32, Const<4>>]>::new_slice(count);
-        let mut block = Rows::new(base);
+        let mut block = Block::<V>::new(plan);
 
         let fours = comptime!(plan.base.tokens / 4);
         let mut sums = Sums::<V>::new(comptime!(plan.share(plan.base.tokens)), base);
@@ -52,7 +45,7 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
 
         let width = plan.base.width;
         let from = item * token_count * width;
-        load::<E, V>(tokens, &mut tile, from, start * width, token_count * width, plan.stride, base);
+        load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
         let mut first = 0usize;
         let mut end = row_count;
         if comptime!(plan.base.listed) {
@@ -62,31 +55,16 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
         while first < end {
             sync_cube();
             let rows = min(end - first, plan.base.rows);
-            block.of_item(table, items as usize + 1, item, first, rows, row_count, base);
+            block.rows.of_item(table, items as usize + 1, item, first, rows, row_count, base);
             sync_cube();
-            slopes::<V>(
-                &tile,
-                &block,
-                &mut dots,
-                &mut weights,
-                &mut slope,
-                bias,
-                queries,
-                grad,
-                saved,
-                item,
-                start,
-                token_count,
-                rows,
-                plan,
-            );
+            slopes::<V>(&mut block, bias, queries, grad, saved, item, start, token_count, rows, plan);
             sync_cube();
             if unit < fours {
                 for q in 0..rows {
-                    summed += slope[q * fours + unit];
+                    summed += block.slopes[q * fours + unit];
                 }
             }
-            add_to_tokens::<V>(&mut sums, &weights, &slope, &block, queries, grad, rows, plan);
+            add_to_tokens::<V>(&mut sums, &block, queries, grad, rows, plan);
             first += plan.base.rows;
         }
         write_tokens::<E, V>(&sums, d_tokens, from, start, token_count, plan);
