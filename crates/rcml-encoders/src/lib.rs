@@ -16,6 +16,7 @@
 //! assert_eq!(tokens.dims(), [2, 1 + 4, 32]);
 //! ```
 
+mod by_length;
 mod error;
 mod features;
 mod latent;

@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rcml_kernels::{RowIds, Tokens, pick_rows};
 use serde::{Deserialize, Serialize};
 
+use crate::by_length::by_length;
 use crate::transformer::linear;
 use crate::{TokenIds, Transformer, TransformerConfig, WordStart, WordVectors};
 
@@ -89,12 +90,18 @@ pub struct TextTransformer {
 }
 
 impl TextTransformer {
-    /// Encodes texts; padding neither changes the states of real tokens nor enters the summary.
+    /// Encodes texts, those of like length together; padding neither changes the states of real tokens nor enters the summary.
     ///
     /// # Shapes
     /// - ids: N texts, padded to T ids
     /// - output: `1 + T` tokens, the summary first
     pub fn forward(&self, ids: &TokenIds, device: &Device) -> Tokens {
+        let [_, width] = self.position.dims();
+        by_length(ids, width, device, |ids| self.padded(ids, device))
+    }
+
+    /// All texts together.
+    pub(crate) fn padded(&self, ids: &TokenIds, device: &Device) -> Tokens {
         let (n, t) = (ids.texts(), ids.length());
         let rows = RowIds::new(ids.ids().iter().map(|id| *id as u32).collect::<Vec<_>>());
         let embedded = |table: Tensor<2>| {

@@ -194,10 +194,20 @@ impl TokenIds {
         }
     }
 
+    /// Where the padding of each text begins.
+    pub(crate) fn lengths(&self) -> Vec<usize> {
+        (0..self.texts as u32).map(|text| self.tokens(text)).collect()
+    }
+
+    /// Where the padding of a text begins: behind its last token that is not [hidden](Self::hide).
+    pub fn tokens(&self, text: u32) -> usize {
+        let row = &self.real[text as usize * self.length..][..self.length];
+        row.iter().rposition(|real| *real).map_or(0, |last| last + 1)
+    }
+
     /// The texts at `rows`, in that order, padded to the longest among them.
     pub fn select(&self, rows: &[u32]) -> Self {
-        let row = |r: &u32| &self.real[*r as usize * self.length..][..self.length];
-        let length = rows.iter().map(|r| row(r).iter().filter(|real| **real).count()).max().unwrap_or(1);
+        let length = rows.iter().map(|row| self.tokens(*row)).max().unwrap_or(1);
         let cut = |r: &u32| *r as usize * self.length..*r as usize * self.length + length;
         Self {
             ids: rows.iter().flat_map(|r| self.ids[cut(r)].iter().copied()).collect(),
@@ -227,6 +237,7 @@ mod tests {
             asked == 2
         });
         assert_eq!((ids.real(), asked), ([true, false, true, true, false, false].as_slice(), 4));
+        assert_eq!((ids.lengths(), ids.select(&[0]).real()), (vec![3, 1], [true, false, true].as_slice()));
     }
 
     #[test]

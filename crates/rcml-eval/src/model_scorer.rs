@@ -205,8 +205,14 @@ impl Scorer for ModelScorer {
         if items.iter().all(|item| self.rows.contains_key(item)) {
             return Ok(());
         }
-        self.encoded = Some(self.embedder.encode(&self.reader, items, &|_| {})?);
-        self.rows = items.iter().copied().zip(0..).collect();
+        // Tokens are kept padded to the longest text of a chunk: among items that are asked for together, one ascending row of
+        // them after the other, those with texts of like length are neighbours.
+        let mut items = items.to_vec();
+        for together in items.chunk_by_mut(|a, b| a < b) {
+            together.sort_by_key(|item| self.reader.text_tokens(*item));
+        }
+        self.encoded = Some(self.embedder.encode(&self.reader, &items, &|_| {})?);
+        self.rows = items.into_iter().zip(0..).collect();
         (self.queries, self.candidates, self.under) = (Vectors::default(), Vectors::default(), None);
         Ok(())
     }

@@ -139,6 +139,11 @@ impl ItemReader {
         self.inner.texts.get(item as usize)?.as_deref()
     }
 
+    /// Tokens of an item's text, as the encoder reads it; 0 where the model reads no texts, or a frozen encoder has read them.
+    pub fn text_tokens(&self, item: u32) -> usize {
+        self.inner.ids.as_ref().map_or(0, |ids| ids.tokens(item))
+    }
+
     /// Encoder inputs of items (dataset indices).
     ///
     /// # Errors

@@ -11,6 +11,7 @@ use super::joint_text::JointText;
 use super::text_tokens::{PretrainedTokenizer, TokenRules};
 use super::token_batch::TokenBatch;
 use super::weights::Weights;
+use crate::by_length::by_length;
 use crate::error::ErrorKind;
 use crate::{Result, TokenIds};
 
@@ -108,6 +109,16 @@ impl TextTower {
                 TextStates { hidden, pooled, tokens: Tokens::with_summary_first(states, Some(log_bias)) }
             }
         }
+    }
+
+    /// The tokens of [`Self::forward`]; texts of like length go through the encoder together.
+    ///
+    /// # Shapes
+    /// - ids: N texts of T ids
+    pub fn tokens_of(&self, ids: &TokenIds, device: &Device) -> Tokens {
+        let all = |ids: &TokenIds| self.forward(ids, device).tokens;
+        // Where padding takes part all texts are of one length.
+        if self.length > 0 { all(ids) } else { by_length(ids, self.width, device, all) }
     }
 
     /// Tokens that a text of `real` ids becomes, the summary included.

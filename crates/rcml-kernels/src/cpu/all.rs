@@ -36,7 +36,8 @@ impl<'a> Problem<'a> {
     pub(super) fn item(&self, i: usize, plan: Plan) -> Item<'a> {
         let [_, t, d] = self.dims;
         let bias = self.bias.map(|bias| &bias[i * t..][..t]);
-        Item { tokens: self.tokens, first: i * t, t, d, bias, queries: self.queries, plan }
+        let real = bias.map_or(t, unpadded);
+        Item { tokens: self.tokens, first: i * t, t: real, d, bias, queries: self.queries, plan }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -121,6 +122,15 @@ impl<'a> Problem<'a> {
     }
 }
 
+/// Log-bias of a place that is no token.
+const PADDING: f32 = -1.0e9;
+
+/// Tokens in front of an item's padding, whose weight is zero beside them; all places where none is a token.
+fn unpadded(bias: &[f32]) -> usize {
+    // What is no number is read: it shall be seen in the result.
+    bias.iter().rposition(|bias| *bias > PADDING || bias.is_nan()).map_or(bias.len(), |last| last + 1)
+}
+
 /// Number of tasks of a backward pass over `n` items, each with a partial sum of `width` values.
 pub(super) fn tasks(n: usize, width: usize) -> usize {
     n.min(64).min((PARTIALS / width.max(1)).max(2)).max(1)
@@ -138,5 +148,52 @@ pub(super) fn chunks(buffer: Option<&mut [f32]>, size: usize, count: usize) -> V
 pub(super) fn add_in_order<'a>(sum: &mut [f32], parts: impl Iterator<Item = &'a Vec<f32>>) {
     for part in parts {
         sum.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What stands behind an item's tokens changes nothing, and gets no gradient.
+    #[test]
+    fn padding_is_not_read() {
+        let tokens: Vec<f32> = (0..24).map(|i| if i >= 18 { f32::NAN } else { (i as f32).sin() }).collect();
+        let bias = [0.0, -1.0e9, 0.5, 0.0, 0.0, 0.0, PADDING, 2.0 * PADDING];
+        let queries: Vec<f32> = (0..6).map(|i| (i as f32).cos()).collect();
+        let problem = |dims: [usize; 3], tokens, bias| Problem {
+            tokens: TokenView::F32(tokens),
+            dims,
+            bias: Some(bias),
+            queries: &queries,
+            count: 2,
+            algorithm: Algorithm::Auto,
+        };
+        let needs = Needs { tokens: true, bias: true, queries: true };
+        let whole = problem([2, 4, 3], &tokens, &bias);
+        let (pooled, stats) = whole.forward();
+        let grad: Vec<f32> = (0..12).map(|i| 0.1 * i as f32).collect();
+        let gradients = whole.backward(&pooled, &stats, &grad, needs);
+        let mut queries_sum = vec![0.0; 6];
+        for (item, (first, t)) in [(0, 4), (4, 2)].into_iter().enumerate() {
+            let alone = problem([1, t, 3], &tokens[3 * first..][..3 * t], &bias[first..][..t]);
+            let (own, own_stats) = alone.forward();
+            assert_eq!((&pooled[6 * item..][..6], &stats[2 * item..][..2]), (&own[..], &own_stats[..]));
+            let own = alone.backward(&own, &own_stats, &grad[6 * item..][..6], needs);
+            let of =
+                |all: &Option<Vec<f32>>, width: usize| all.as_ref().unwrap()[4 * width * item..][..4 * width].to_vec();
+            let padded = |all: Option<Vec<f32>>, width: usize| {
+                let mut all: Vec<f32> = all.unwrap();
+                all.resize(4 * width, 0.0);
+                all
+            };
+            assert_eq!(of(&gradients.tokens, 3), padded(own.tokens, 3));
+            assert_eq!(of(&gradients.bias, 1), padded(own.bias, 1));
+            add_in_order(&mut queries_sum, own.queries.iter());
+        }
+        assert_eq!(gradients.queries.unwrap(), queries_sum);
+        // Where no place is a token all are read.
+        assert_eq!(unpadded(&[PADDING, PADDING]), 2);
+        assert_eq!(unpadded(&[PADDING, f32::NAN, PADDING]), 2);
     }
 }

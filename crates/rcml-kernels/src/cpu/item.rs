@@ -48,10 +48,10 @@ pub(super) struct Item<'a> {
     pub(super) tokens: TokenView<'a>,
     /// The item's first token.
     pub(super) first: usize,
-    /// Tokens per item and their width.
+    /// Tokens that are read, and their width.
     pub(super) t: usize,
     pub(super) d: usize,
-    /// The item's log-bias, T values.
+    /// The item's log-bias, T values at least.
     pub(super) bias: Option<&'a [f32]>,
     /// Q rows of d values.
     pub(super) queries: &'a [f32],
@@ -135,9 +135,9 @@ pub(super) struct Backward<'a> {
     pub(super) stats: &'a [Stats],
     /// dP, Q rows of d values.
     pub(super) grad: &'a [f32],
-    /// T rows of d values, overwritten.
+    /// Rows of d values, of which the first T are overwritten.
     pub(super) d_tokens: Option<&'a mut [f32]>,
-    /// T values, overwritten.
+    /// Values of which the first T are overwritten.
     pub(super) d_bias: Option<&'a mut [f32]>,
     /// Q rows of d values, added to.
     pub(super) d_queries: Option<&'a mut [f32]>,
