@@ -59,12 +59,7 @@ pub(crate) fn images(
 ) -> Result<(TokenCache, Vec<ImageProblem>)> {
     let source = towers.frozen_image().ok_or_else(|| Error::input("the model has no frozen image encoder"))?;
     let width = source.width;
-    let hash = |item: &rcml_data::Item| match &item.image {
-        // A file that cannot be read is a problem of the decoder's, which names it.
-        Some(path) => std::fs::read(dataset.root.join(path)).map_or(1, |bytes| xxh3_128(&bytes)),
-        None => 0,
-    };
-    let hashes: Vec<u128> = dataset.items.par_iter().map(hash).collect();
+    let hashes = picture_hashes(dataset);
     let kept = ImageConfig { cache_mib: 0, ..config.clone() };
     let key = key(source, &format!("image {kept:?}"), &hashes);
     let count = dataset.items.len();
@@ -96,6 +91,16 @@ pub(crate) fn images(
     Ok((cache, problems))
 }
 
+/// A hash of the bytes of every item's picture, wherever it lies; 0 of none.
+fn picture_hashes(dataset: &Dataset) -> Vec<u128> {
+    let hash = |item: u32| match dataset.picture(item) {
+        Ok(picture) => picture.map_or(0, |bytes| xxh3_128(&bytes)),
+        // A picture that cannot be read is a problem of the decoder's, which names it.
+        Err(_) => 1,
+    };
+    (0..dataset.items.len() as u32).into_par_iter().map(hash).collect()
+}
+
 fn put(writer: &mut TokenWriter, items: &[usize], rows: &[Vec<f32>]) -> Result<()> {
     for (item, row) in items.iter().zip(rows) {
         writer.put(*item, row)?;
@@ -112,4 +117,44 @@ fn key(source: &EncoderSource, preprocessing: &str, hashes: &[u128]) -> String {
     hash.update(format!("{FORMAT}\n{fingerprint}\n{preprocessing}\n{precision:?}\n{kept}{count}\n").as_bytes());
     hashes.iter().for_each(|item| hash.update(&item.to_le_bytes()));
     format!("{:032x}", hash.digest128())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rcml_data::{Format, Item};
+
+    /// States of a picture that was exchanged for another must not be read again, also where pictures lie in a table or an archive.
+    #[test]
+    fn pictures_are_told_apart_wherever_they_lie() {
+        let folder = tempfile::tempdir().unwrap();
+        let images = folder.path().join("images");
+        std::fs::create_dir_all(&images).unwrap();
+        let dataset = |colours: [u8; 2]| {
+            let mut items = vec![Item::new("none")];
+            items[0].text = Some("no picture".into());
+            for (number, colour) in colours.into_iter().enumerate() {
+                let path = format!("images/{number}.png");
+                image::RgbImage::from_pixel(2, 2, image::Rgb([colour; 3])).save(folder.path().join(&path)).unwrap();
+                items.push(Item { image: Some(path), ..Item::new(format!("i{number}")) });
+            }
+            Dataset { root: folder.path().into(), items, ..Dataset::default() }
+        };
+        for format in [Format::Jsonl, Format::Parquet, Format::WebDataset] {
+            let stored = |name: &str, colours| {
+                let out = folder.path().join(format!("{name}-{format:?}"));
+                dataset(colours).convert(&out, format, &|_| {}).unwrap();
+                let read = Dataset::open(&out).unwrap();
+                let mut found: Vec<(String, u128)> =
+                    read.items.iter().map(|item| item.id.clone()).zip(picture_hashes(&read)).collect();
+                found.sort();
+                found
+            };
+            let (first, second) = (stored("a", [10, 20]), stored("b", [10, 30]));
+            // In the order of their ids: i0, i1, none.
+            assert_eq!((first[0].1, first[2].1), (second[0].1, 0), "{format:?}");
+            assert!(first[1].1 > 1 && first[0].1 != first[1].1, "{format:?}: {first:?}");
+            assert_ne!(first[1].1, second[1].1, "{format:?}");
+        }
+    }
 }
