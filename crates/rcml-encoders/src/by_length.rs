@@ -104,6 +104,7 @@ fn together(groups: &[Vec<u32>], encoded: Vec<Tokens>) -> Tokens {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pretrained::{PretrainedFolder, TextTower};
     use crate::{TextConfig, TextTransformer, WordStart};
     use burn::module::{Module, ModuleVisitor, Param};
     use burn::tensor::{Gradients, TensorData, Tolerance};
@@ -185,6 +186,35 @@ mod tests {
             assert!(slopes.len() > 20, "{name}: {} gradients", slopes.len());
             for (expected, found) in slopes.iter().zip(&own) {
                 found.assert_approx_eq::<f32>(expected, Tolerance::relative(1e-3).set_absolute(2e-3));
+            }
+        }
+    }
+
+    /// Nor do they for pretrained encoders, whose summary may stand anywhere.
+    #[test]
+    fn groups_change_nothing_of_pretrained_encoders() {
+        let device = rcml_kernels::device::parse("cpu").unwrap();
+        for family in ["bert", "clip", "clip-2021", "openclip"] {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(family);
+            let (tower, tokenizer) = TextTower::load(&PretrainedFolder::at(family, &folder).unwrap(), &device).unwrap();
+            let ids = tokenizer.encode(&["a red lamp", "", "a lamp of oak beside another one of pine", "oak"]).unwrap();
+            let split = groups(&ids.lengths(), 0);
+            assert!(split.len() > 2, "{family}: {split:?}");
+            let whole = tower.forward(&ids, &device).tokens;
+            let parts = split.iter().map(|group| tower.forward(&ids.select(group), &device).tokens).collect();
+            let parts = together(&split, parts);
+            let real = whole.log_bias.clone().unwrap().greater_elem(-1.0).float();
+            assert_eq!(
+                parts.log_bias.clone().unwrap().greater_elem(-1.0).float().into_data(),
+                real.clone().into_data()
+            );
+            for (found, expected) in
+                [(parts.states, whole.states), (parts.summary.unsqueeze_dim(1), whole.summary.unsqueeze_dim(1))]
+            {
+                let [_, t, _] = expected.dims();
+                let real = real.clone().narrow(1, 0, t).unsqueeze_dim::<3>(2);
+                let found = (found * real.clone()).into_data();
+                found.assert_approx_eq::<f32>(&(expected * real).into_data(), Tolerance::absolute(1e-5));
             }
         }
     }
