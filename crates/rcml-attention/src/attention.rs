@@ -2,7 +2,9 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Heads, Tokens, attention, relation_pool};
+use rcml_kernels::{
+    Algorithm, Heads, PairList, RowIds, Tokens, attention, pick_rows, relation_pool, relation_pool_pairs,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::Form;
@@ -182,6 +184,47 @@ impl RelationAttention {
             Some(a) => {
                 let summary = tokens.summary.clone().reshape([n, 1, d]);
                 summary + attended * a.val().tanh().reshape([1, 1, 1])
+            }
+            None => attended,
+        }
+    }
+
+    /// Pooled embeddings of some items under each relation, not normalised.
+    ///
+    /// # Shapes
+    /// - tokens: N items, T tokens, width D
+    /// - rows: `[R, A]`, positions of items
+    /// - relations h_r: `[R, D]`
+    /// - output: `[R, A, D]`
+    ///
+    /// # Panics
+    /// If a row is no item, or there are not as many for each relation.
+    pub fn forward_rows(&self, tokens: &Tokens, rows: &[u32], relations: Tensor<2>) -> Tensor<3> {
+        let ([n, t, d], [r, _]) = (tokens.dims(), relations.dims());
+        let a = rows.len() / r.max(1);
+        assert_eq!(rows.len(), r * a, "{} rows are not as many for each of {r} relations", rows.len());
+        let pairs = rows.iter().enumerate().map(|(place, row)| (*row, (place / a.max(1)) as u32)).collect();
+        assert!(rows.iter().all(|row| (*row as usize) < n), "a row is none of {n} items");
+        let Ok(pairs) = PairList::new(pairs, n, r) else { unreachable!("rows and places are within their bounds") };
+        let queries = self.fold(relations).mul_scalar(1.0 - self.beta);
+        let pool = |states: Tensor<3>, queries: Tensor<3>| {
+            relation_pool_pairs(Algorithm::Auto, states, tokens.log_bias.clone(), queries, &pairs)
+        };
+        let pooled = match &tokens.map {
+            // As for all items: the fewer of tokens and pooled vectors are mapped.
+            Some(map) if rows.len() * self.heads < n * t => {
+                let [inputs, _] = map.weight.dims();
+                let queries = queries.reshape([r * self.heads, d]).matmul(map.weight.clone().transpose());
+                let pooled = pool(tokens.states.clone(), queries.reshape([r, self.heads, inputs]));
+                map.apply(pooled.reshape([rows.len() * self.heads, inputs])).reshape([r, a, self.heads, d])
+            }
+            _ => pool(tokens.clone().applied().states, queries).reshape([r, a, self.heads, d]),
+        };
+        let attended = self.values(pooled);
+        match &self.residual {
+            Some(gate) => {
+                let summary = pick_rows(tokens.summary.clone(), &RowIds::new(rows)).reshape([r, a, d]);
+                summary + attended * gate.val().tanh().reshape([1, 1, 1])
             }
             None => attended,
         }

@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
-use rcml_kernels::{Tokens, l2_normalize};
+use rcml_kernels::{RowIds, Tokens, l2_normalize, pick_rows};
 use serde::{Deserialize, Serialize};
 
 use crate::{AttentionConfig, Gate, LowRank, PreparedRelations, RelationAttention, Relations};
@@ -124,27 +124,52 @@ impl Conditioner {
         l2_normalize(tokens.summary.clone())
     }
 
+    /// Embeds some items under each relation, others under another: for training, where few items ask under one relation.
+    ///
+    /// # Shapes
+    /// - tokens: N items, width D
+    /// - rows: `[R, A]`, positions of items, repeated or not
+    /// - relations: R, width D
+    /// - output: `[R, A, D]`, unit rows
+    ///
+    /// # Panics
+    /// If a row is no item, or there are not as many for each relation.
+    pub fn forward_rows(&self, tokens: &Tokens, rows: &[u32], relations: impl Into<Relations>) -> Tensor<3> {
+        let relations: Relations = relations.into();
+        let ([_, _, d], [r, _]) = (tokens.dims(), relations.dims());
+        let z = match &self.attention {
+            Some(attention) => attention.forward_rows(tokens, rows, relations.embeddings.clone()),
+            None => pick_rows(tokens.summary.clone(), &RowIds::new(rows)).reshape([r, rows.len() / r.max(1), d]),
+        };
+        self.modulate(z, relations)
+    }
+
     fn condition(&self, tokens: &Tokens, relations: Relations, generic: bool) -> Tensor<3> {
         let [n, _, d] = tokens.dims();
         let [r, _] = relations.dims();
-        let Relations { embeddings: relations, translations } = relations;
         // Relations lead from here on: each has its own map of all items, a batch of GEMMs.
-        let mut z = match &self.attention {
-            Some(attention) => attention.forward(tokens, relations.clone(), generic).swap_dims(0, 1),
+        let z = match &self.attention {
+            Some(attention) => attention.forward(tokens, relations.embeddings.clone(), generic).swap_dims(0, 1),
             None => tokens.summary.clone().reshape([1, n, d]),
         };
+        let z = self.modulate(z, relations);
+        let z = if z.dims()[0] == r { z } else { z.repeat_dim(0, r) };
+        z.swap_dims(0, 1)
+    }
+
+    /// What follows the pooling: `[R, N, D]` or `[1, N, D]` (one vector for all relations) -> the same, or `[R, N, D]`.
+    fn modulate(&self, mut z: Tensor<3>, relations: Relations) -> Tensor<3> {
+        let Relations { embeddings: relations, translations } = relations;
         if let Some(low_rank) = &self.low_rank {
             z = low_rank.forward(z, relations.clone());
         }
         if let Some(gate) = &self.gate {
             z = gate.forward(z, relations);
         }
-        let z = match translations {
+        match translations {
             Some(translations) => l2_normalize(l2_normalize(z) + translations.unsqueeze_dim::<3>(1)),
             None => l2_normalize(z),
-        };
-        let z = if z.dims()[0] == r { z } else { z.repeat_dim(0, r) };
-        z.swap_dims(0, 1)
+        }
     }
 }
 
@@ -152,7 +177,7 @@ impl Conditioner {
 mod tests {
     use super::*;
     use burn::module::{ModuleMapper, Param};
-    use burn::tensor::{Distribution, Tolerance};
+    use burn::tensor::{Distribution, TensorData, Tolerance};
     use rcml_kernels::device::test_slack;
 
     const ALL: [(Pool, Modulate); 8] = [
@@ -178,7 +203,7 @@ mod tests {
     struct Jitter;
     impl ModuleMapper for Jitter {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-            param.map(|value| value.clone() + value.random_like(Distribution::Normal(0.0, 0.2)))
+            param.map(|value| (value.clone() + value.random_like(Distribution::Normal(0.0, 0.2))).detach())
         }
     }
 
@@ -222,6 +247,47 @@ mod tests {
             let shared = module.forward(z.clone(), relations.clone()).into_data();
             let repeated = module.forward(z.repeat_dim(0, 3), relations).into_data();
             shared.assert_approx_eq::<f32>(&repeated, Tolerance::absolute(1e-5 + test_slack()));
+        }
+    }
+
+    /// Values and gradients are those of all items under all relations, picked.
+    #[test]
+    fn rows_are_some_of_all() {
+        for (name, device) in rcml_kernels::device::test_devices() {
+            let device = device.autodiff();
+            for (heads, combination) in [1, 2].into_iter().flat_map(|heads| ALL.map(|combination| (heads, combination)))
+            {
+                device.seed(23);
+                let mut config = config(combination);
+                config.attention.heads = heads;
+                let module = config.init(8, &device).map(&mut Jitter);
+                let mask = Tensor::<2>::from_floats([[0.0, 0.0, -1e9], [0.0, 0.0, 0.0], [0.0, -1e9, -1e9]], &device);
+                let [states, weights] = [[3, 3, 8], [2, 3, 8]].map(|shape| random(shape, &device));
+                let [relations, translations] = [(); 2].map(|()| random([2, 8], &device));
+                let rows = [2, 0, 0, 1, 2, 2];
+                // Embeddings, and their gradients with respect to tokens and relations.
+                let made = |some: bool| {
+                    let states = states.clone().require_grad();
+                    let relations = relations.clone().require_grad();
+                    let tokens = Tokens::with_summary_first(states.clone(), Some(mask.clone()));
+                    let given = Relations { embeddings: relations.clone(), translations: Some(translations.clone()) };
+                    let z = if some {
+                        module.forward_rows(&tokens, &rows, given)
+                    } else {
+                        let index = [4, 0, 0, 3, 5, 5];
+                        let index = Tensor::<1, burn::tensor::Int>::from_ints(index, &device);
+                        module.forward(&tokens, given).reshape([6, 8]).select(0, index).reshape([2, 3, 8])
+                    };
+                    let gradients = (z.clone() * weights.clone()).sum().backward();
+                    let zeros = || TensorData::zeros::<f32, _>([2, 8]);
+                    let of_relations = relations.grad(&gradients).map_or_else(zeros, Tensor::into_data);
+                    [z.into_data(), states.grad(&gradients).unwrap().into_data(), of_relations]
+                };
+                println!("{name}, {heads} heads, {combination:?}");
+                for (found, expected) in made(true).into_iter().zip(made(false)) {
+                    found.assert_approx_eq::<f32>(&expected, Tolerance::absolute(1e-4 + test_slack()));
+                }
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! What items are conditioned on.
 
 use burn::tensor::Tensor;
+use rcml_kernels::{RowIds, pick_rows};
 
 /// R relations, embedded.
 #[derive(Debug, Clone)]
@@ -16,6 +17,13 @@ impl Relations {
     /// R, D.
     pub fn dims(&self) -> [usize; 2] {
         self.embeddings.dims()
+    }
+
+    /// The relations at `rows`, in that order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let rows = RowIds::new(rows);
+        let of = |table: &Tensor<2>| pick_rows(table.clone(), &rows);
+        Self { embeddings: of(&self.embeddings), translations: self.translations.as_ref().map(of) }
     }
 }
 

@@ -1,7 +1,8 @@
 //! The forward pass of a training step.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rcml_attention::Relations;
+use rcml_kernels::{RowIds, pick_rows};
 use rcml_losses::{ConditionedModality, Objective, PairTargets, Term};
 use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
 
@@ -88,41 +89,39 @@ fn related(
     everyone: bool,
     device: &Device,
 ) -> ConditionedModality {
-    let [u, _, b] = input.related.shape();
-    let [c, _] = relations.dims();
-    let z = model.conditioner().forward(&modality.tokens, relations).swap_dims(0, 1);
-    let d = z.dims()[2];
-    let anchors = anchor_rows(&input.related, &input.slots);
-    let under = |slots: Vec<i64>| z.clone().select(0, Tensor::<1, Int>::from_data(TensorData::new(slots, [u]), device));
-    let everyone = everyone.then(|| under(input.slots.iter().map(|(anchor, _)| *anchor as i64).collect()));
+    let [u, a, b] = input.related.shape();
+    let conditioner = model.conditioner();
+    let (asking, answering): (Vec<u32>, Vec<u32>) =
+        input.slots.iter().map(|(anchor, candidate)| (*anchor as u32, *candidate as u32)).unzip();
+    // Every item answers under every relation, and few ask.
     let candidates = match config.side {
-        ConditionedSide::Query => {
-            model.conditioner().unconditioned(&modality.tokens).unsqueeze_dim::<3>(0).repeat_dim(0, u)
-        }
-        // One condition per relation: they are in order already.
-        ConditionedSide::Both if c == u => z.clone(),
-        ConditionedSide::Both => under(input.slots.iter().map(|(_, candidate)| *candidate as i64).collect()),
+        ConditionedSide::Query => conditioner.unconditioned(&modality.tokens).unsqueeze_dim::<3>(0).repeat_dim(0, u),
+        ConditionedSide::Both => conditioner.forward(&modality.tokens, relations.select(&answering)).swap_dims(0, 1),
     };
-    let count = anchors.len();
-    let index = Tensor::<1, Int>::from_data(TensorData::new(anchors, [count]), device);
+    let shares = config.side == ConditionedSide::Both && asking == answering;
+    let everyone = everyone.then(|| match shares {
+        true => candidates.clone(),
+        false => conditioner.forward(&modality.tokens, relations.select(&asking)).swap_dims(0, 1),
+    });
     let spoken = input.spoken.as_ref().filter(|_| modality.name == "text");
     let spoken = spoken.and_then(|texts| model.encode_beside(texts, modality.mean.as_ref(), device));
-    let anchors = match spoken {
-        Some(tokens) => model.conditioner().unconditioned(&tokens),
-        None => z.reshape([c * b, d]).select(0, index),
+    let d = candidates.dims()[2];
+    let anchors = match (spoken, everyone.as_ref().or(shares.then_some(&candidates))) {
+        (Some(tokens), _) => conditioner.unconditioned(&tokens).reshape([u, a, d]),
+        (None, Some(z)) => pick_rows(z.clone().reshape([u * b, d]), &anchor_rows(&input.related)).reshape([u, a, d]),
+        (None, None) => conditioner.forward_rows(&modality.tokens, input.related.rows(), relations.select(&asking)),
     };
-    let anchors = anchors.reshape([u, count / u.max(1), d]);
     let of = |z: &Tensor<3>| model.confidence(config, &modality.name, z);
     let confidence = of(&anchors).zip(of(&candidates));
     let everyone = everyone.map(|z| (z.clone(), of(&z)));
     ConditionedModality { confidence, everyone, ..conditioned(modality, anchors, candidates) }
 }
 
-/// Position of every anchor in the flattened `[C, B]`.
-fn anchor_rows(targets: &PairTargets, slots: &[(usize, usize)]) -> Vec<i64> {
+/// Position of every anchor in the flattened `[U, B]`.
+fn anchor_rows(targets: &PairTargets) -> RowIds {
     let [_, a, b] = targets.shape();
-    let slot = |position: usize| slots[position / a.max(1)].0;
-    targets.rows().iter().enumerate().map(|(position, row)| (slot(position) * b) as i64 + i64::from(*row)).collect()
+    let place = |(position, row): (usize, &u32)| ((position / a.max(1)) * b) as u32 + row;
+    RowIds::new(targets.rows().iter().enumerate().map(place).collect::<Vec<_>>())
 }
 
 fn conditioned(modality: &EncodedModality, anchors: Tensor<3>, candidates: Tensor<3>) -> ConditionedModality {
