@@ -11,9 +11,6 @@ const GROUP_ON_HOST: usize = 128;
 /// The same on a device that waits for its kernels to be started.
 const GROUP_ELSEWHERE: usize = 8 * 1024;
 
-/// Added to the logit of a place without a token.
-const HIDDEN: f32 = -1.0e9;
-
 /// Encodes texts group by group, and puts their tokens back into the texts' order, padded to the longest. `width` is that of the
 /// trunk. A text's tokens are those that it has alone, up to rounding.
 ///
@@ -95,7 +92,7 @@ fn together(groups: &[Vec<u32>], encoded: Vec<Tokens>) -> Tokens {
         states.push(tokens.states.reshape([n * t, d]));
     }
     let [_, d] = states[0].dims();
-    biases.push(Tensor::full([1, 1], HIDDEN, &biases[0].device()));
+    biases.push(Tensor::full([1, 1], Tokens::PADDING, &biases[0].device()));
     states.push(Tensor::zeros([1, d], &states[0].device()));
     let states = pick_rows(Tensor::cat(states, 0), &places).reshape([texts, longest, d]);
     let biases = pick_rows(Tensor::cat(biases, 0), &places).reshape([texts, longest]);

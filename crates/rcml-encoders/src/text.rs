@@ -110,7 +110,7 @@ impl TextTransformer {
         };
         let mask: Vec<f32> = ids.real().iter().map(|real| f32::from(*real)).collect();
         let mask = Tensor::<2>::from_data(TensorData::new(mask, [n, t]), device);
-        let log_bias = (mask.clone() - 1.0) * 1.0e9;
+        let log_bias = (mask.clone() - 1.0) * -Tokens::PADDING;
 
         let position = self.position.val().narrow(0, 0, t).unsqueeze::<3>();
         let words = self.embed.weight.val();

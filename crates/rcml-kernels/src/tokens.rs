@@ -7,7 +7,7 @@ use burn::tensor::{Int, Tensor};
 pub struct Tokens {
     /// `[N, T, D]`.
     pub states: Tensor<3>,
-    /// Added to attention logits: 0 for a token, -1e9 for padding, `[N, T]`. `None` = no padding.
+    /// Added to attention logits: 0 for a token, [`Self::PADDING`] for padding, `[N, T]`. `None` = no padding.
     pub log_bias: Option<Tensor<2>>,
     /// The summary vector, `[N, D]`.
     pub summary: Tensor<2>,
@@ -39,6 +39,9 @@ impl TokenMap {
 }
 
 impl Tokens {
+    /// Log-bias of a place that is no token. Behind an item's last token nothing is read by [`crate::relation_pool`] on a processor.
+    pub const PADDING: f32 = -1.0e9;
+
     /// Tokens whose first one is the summary.
     pub fn with_summary_first(states: Tensor<3>, log_bias: Option<Tensor<2>>) -> Self {
         let [n, t, d] = states.dims();

@@ -285,7 +285,7 @@ impl Rcml {
     fn read_text(&self, texts: &TextInput, device: &Device) -> Option<Tokens> {
         match texts {
             TextInput::Ids(ids) => Some(match &self.text_tower {
-                Some(tower) => self.text_states.as_ref()?.project(tower.tokens_of(ids, device)),
+                Some(tower) => self.text_states.as_ref()?.project(tower.encode(ids, device)),
                 None => self.text.as_ref()?.forward(ids, device),
             }),
             TextInput::States(states) => {

@@ -114,7 +114,7 @@ fn with_mean_first(states: Tensor<3>, real: Option<Tensor<2>>) -> Tokens {
     let weight = real.clone().unsqueeze_dim::<3>(2);
     let count = real.clone().sum_dim(1).clamp_min(1.0).reshape([n, 1, 1]);
     let summary = (states.clone() * weight).sum_dim(1) / count;
-    let hidden = (real.clone() - 1.0) * 1.0e9;
+    let hidden = (real.clone() - 1.0) * -Tokens::PADDING;
     let log_bias = Tensor::cat(vec![Tensor::zeros([n, 1], &real.device()), hidden], 1);
     Tokens::with_summary_first(Tensor::cat(vec![summary, states], 1), Some(log_bias))
 }

@@ -64,7 +64,7 @@ impl SequenceTransformer {
         let (tokens, real) = if self.patch == 0 { (features, real) } else { patches(features, real, self.patch) };
         let [_, t, _] = tokens.dims();
         let x = linear(&self.embed, tokens) + self.position.val().narrow(0, 0, t).unsqueeze::<3>();
-        let hidden = real.clone().map(|real| (real - 1.0) * 1.0e9);
+        let hidden = real.clone().map(|real| (real - 1.0) * -Tokens::PADDING);
         let states = self.transformer.forward(x, hidden.as_ref());
         with_mean_first(linear(&self.project, states), real)
     }

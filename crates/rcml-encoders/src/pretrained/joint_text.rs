@@ -11,7 +11,7 @@ use super::token_batch::TokenBatch;
 use super::vision_transformer::CLIP_NAMES;
 use super::weights::Weights;
 use crate::transformer::linear;
-use crate::{Result, TokenIds};
+use crate::{Result, TokenIds, Tokens};
 
 /// Which token is the summary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl JointText {
             for place in places {
                 order.push((row * t + place) as i64);
                 // What padding saw, or who saw padding, is no token of the text.
-                real.push(if ids.real()[row * t + place] || place == *end { 0.0 } else { -1.0e9 });
+                real.push(if ids.real()[row * t + place] || place == *end { 0.0 } else { Tokens::PADDING });
             }
         }
         let order = Tensor::<1, Int>::from_data(TensorData::new(order, [n * t]), &device);

@@ -61,7 +61,7 @@ impl StateBatch {
         }
         let place = |length: &usize| {
             let length = (*length).max(1);
-            (0..t).map(move |place| if place < length { 0.0f32 } else { -1.0e9 })
+            (0..t).map(move |place| if place < length { 0.0f32 } else { Tokens::PADDING })
         };
         let bias: Vec<f32> = self.lengths.iter().flat_map(place).collect();
         (states, Some(Tensor::from_data(TensorData::new(bias, [n, t]), &device.clone().inner())))

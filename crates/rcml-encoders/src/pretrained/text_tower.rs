@@ -115,7 +115,7 @@ impl TextTower {
     ///
     /// # Shapes
     /// - ids: N texts of T ids
-    pub fn tokens_of(&self, ids: &TokenIds, device: &Device) -> Tokens {
+    pub fn encode(&self, ids: &TokenIds, device: &Device) -> Tokens {
         let all = |ids: &TokenIds| self.forward(ids, device).tokens;
         // Where padding takes part all texts are of one length.
         if self.length > 0 { all(ids) } else { by_length(ids, self.width, device, all) }

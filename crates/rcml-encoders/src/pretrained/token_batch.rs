@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
-use crate::TokenIds;
+use crate::{TokenIds, Tokens};
 
 /// Ids of N texts of one padded length T.
 #[derive(Debug, Clone)]
@@ -23,8 +23,8 @@ impl TokenBatch {
         }
     }
 
-    /// Added to attention logits: -1e9 at padding, `[N, T]`.
+    /// Added to attention logits: [`Tokens::PADDING`] at padding, `[N, T]`.
     pub(crate) fn log_bias(&self) -> Tensor<2> {
-        (self.real.clone() - 1.0) * 1.0e9
+        (self.real.clone() - 1.0) * -Tokens::PADDING
     }
 }

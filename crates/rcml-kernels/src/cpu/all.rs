@@ -9,6 +9,7 @@ use super::pages;
 use super::plan::{Algorithm, Plan};
 use super::softmax::Stats;
 use super::{Gradients, Needs, TokenView};
+use crate::Tokens;
 use crate::simd::dispatch;
 
 /// What relation pooling reads. Lengths are the caller's promise.
@@ -122,13 +123,10 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// Log-bias of a place that is no token.
-const PADDING: f32 = -1.0e9;
-
 /// Tokens in front of an item's padding, whose weight is zero beside them; all places where none is a token.
 fn unpadded(bias: &[f32]) -> usize {
     // What is no number is read: it shall be seen in the result.
-    bias.iter().rposition(|bias| *bias > PADDING || bias.is_nan()).map_or(bias.len(), |last| last + 1)
+    bias.iter().rposition(|bias| *bias > Tokens::PADDING || bias.is_nan()).map_or(bias.len(), |last| last + 1)
 }
 
 /// Number of tasks of a backward pass over `n` items, each with a partial sum of `width` values.
@@ -155,11 +153,13 @@ pub(super) fn add_in_order<'a>(sum: &mut [f32], parts: impl Iterator<Item = &'a 
 mod tests {
     use super::*;
 
+    const PADDING: f32 = Tokens::PADDING;
+
     /// What stands behind an item's tokens changes nothing, and gets no gradient.
     #[test]
     fn padding_is_not_read() {
         let tokens: Vec<f32> = (0..24).map(|i| if i >= 18 { f32::NAN } else { (i as f32).sin() }).collect();
-        let bias = [0.0, -1.0e9, 0.5, 0.0, 0.0, 0.0, PADDING, 2.0 * PADDING];
+        let bias = [0.0, PADDING, 0.5, 0.0, 0.0, 0.0, PADDING, 2.0 * PADDING];
         let queries: Vec<f32> = (0..6).map(|i| (i as f32).cos()).collect();
         let problem = |dims: [usize; 3], tokens, bias| Problem {
             tokens: TokenView::F32(tokens),

@@ -68,7 +68,8 @@ pub trait PoolBackend: Backend {
 /// # Shapes
 /// - tokens x: `[N, T, D]`, f32; as f16 or bf16 they are read as they are and summed in f32
 /// - log-bias b: `[N, T]`, added to the logits of every relation (about -1e9 masks a token; an item whose tokens are all
-///   masked is pooled evenly). Where -1e9 or less stands behind an item's last token, processors do not read on
+///   masked is pooled evenly). Processors do not read on where [`crate::Tokens::PADDING`] or less stands behind an item's
+///   last token
 /// - folded queries u: `[R, H, D]`
 /// - output P: `[N, R, H, D]`, the type of the queries
 pub fn relation_pool(tokens: Tensor<3>, log_bias: Option<Tensor<2>>, queries: Tensor<3>) -> Tensor<4> {
