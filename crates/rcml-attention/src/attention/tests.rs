@@ -60,9 +60,16 @@ fn a_map_of_the_tokens_may_wait() {
             for r in [2, 9] {
                 let relations = random([r, 8], &device);
                 let expected = attention.forward(&waiting.clone().applied(), relations.clone(), false);
-                let found = attention.forward(&waiting, relations, false);
+                let found = attention.forward(&waiting, relations.clone(), false);
                 let tolerance = Tolerance::absolute(2e-4 + test_slack());
                 found.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+                // One item a relation is pooled first, twelve are not.
+                for asking in [1, 12] {
+                    let rows: Vec<u32> = (0..asking * r as u32).map(|place| place % 3).collect();
+                    let expected = attention.forward_rows(&waiting.clone().applied(), &rows, relations.clone());
+                    let found = attention.forward_rows(&waiting, &rows, relations.clone());
+                    found.into_data().assert_approx_eq::<f32>(&expected.into_data(), tolerance);
+                }
             }
             println!("{name}, {heads} heads");
         }
