@@ -135,6 +135,16 @@ fn an_unknown_key_is_named_wherever_it_stands() {
 }
 
 #[test]
+fn what_is_wrong_everywhere_is_summed_up() {
+    let items: String = (0..12).map(|i| format!("{{\"id\":\"{i}\",\"title\":\"lamp\"}}\n")).collect();
+    let folder = folder(&items, RELATIONS, "");
+    let shown = rcml(["data", "check", folder.path()]).refused("many");
+    let said = "no modality: expected at least one of `text`, `image`, `features`, found `title`";
+    assert!(shown.contains(&format!("items.jsonl:12: {said}")), "{shown}");
+    assert!(shown.trim_end().ends_with(&format!("12 problems\n  12 times: {said}")), "{shown}");
+}
+
+#[test]
 fn all_problems_are_listed_and_counted() {
     let items = format!("{ITEMS}{{\"id\":\"a\",\"text\":\"x\"}}\nnonsense\n{{\"id\":\"c\"}}\n");
     let folder = folder(&items, RELATIONS, "{\"relation\":\"q\",\"source\":\"a\",\"target\":\"b\"}\n");

@@ -202,6 +202,66 @@ fn search(folder: &Folder) {
     assert!(told.contains("--words"), "{told}");
     let told = search("i333", &[]).refused("unknown item");
     assert!(told.contains("\"i333\"") && told.contains("did you mean \"i33\"?"), "{told}");
+    search_from_many(folder, &found);
+    search_from_outside(folder);
+}
+
+/// Several items and relations at once find what each finds alone.
+fn search_from_many(folder: &Folder, alone: &Value) {
+    let (data, run) = (folder.path(), folder.join("a"));
+    let colour = ["search", &run, "--data", data, "--relation", "has the same colour", "-k", "5"];
+    let lines = |more: &[&str]| -> Vec<Value> { rcml(colour.iter().chain(more)).done().lines().map(json).collect() };
+    let every = lines(&["--every-item", "--json"]);
+    let ids: Vec<String> = (0..40).map(|i| format!("i{i}")).collect();
+    assert!(every.iter().map(|one| one["item"].as_str().unwrap()).eq(ids.iter().map(String::as_str)), "{every:?}");
+    assert!(same_answers(&every[3], alone), "{} {alone}", every[3]);
+    let some = lines(&["--item", "i7", "--item", "i3", "--relation", "has the same shape", "--json"]);
+    let asked: Vec<(&str, &str)> =
+        some.iter().map(|one| (one["item"].as_str().unwrap(), one["relation"].as_str().unwrap())).collect();
+    let (colour_words, shape_words) = ("has the same colour", "has the same shape");
+    assert_eq!(asked, [("i7", colour_words), ("i3", colour_words), ("i7", shape_words), ("i3", shape_words)]);
+    assert!(same_answers(&some[1], alone) && !same_answers(&some[3], alone), "{some:?}");
+    let shown = rcml(colour.iter().chain(&["--item", "i7", "--item", "i3"])).done();
+    assert!(shown.starts_with("i7: has the same colour\n") && shown.contains("\ni3: has the same colour\n"), "{shown}");
+    assert_eq!(shown.lines().count(), 12, "{shown}");
+}
+
+/// Equal ids in equal order, and scores that differ by rounding alone.
+fn same_answers(a: &Value, b: &Value) -> bool {
+    let rows = |found: &Value| -> Vec<(String, f64)> {
+        let rows = found["results"].as_array().unwrap().iter();
+        rows.map(|row| (row["id"].as_str().unwrap().to_string(), row["score"].as_f64().unwrap())).collect()
+    };
+    let (a, b) = (rows(a), rows(b));
+    a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| a.0 == b.0 && (a.1 - b.1).abs() < 1e-5)
+}
+
+/// An item that the dataset lacks asks as one with its text and picture does that is part of it.
+fn search_from_outside(folder: &Folder) {
+    let (data, run) = (folder.path(), folder.join("a"));
+    let item = folder.read("items.jsonl").lines().map(json).find(|item| item["id"] == "i3").unwrap();
+    let (text, picture) = (item["text"].as_str().unwrap(), folder.join(item["image"].as_str().unwrap()));
+    let search = |words: &[&str]| {
+        let fixed = ["search", &run, "--data", data, "--relation", "has the same colour", "-k", "100"];
+        rcml(fixed.iter().chain(words))
+    };
+    for share in ["0", "0.5"] {
+        let inside = json(&search(&["--item", "i3", "--words", share, "--json"]).done());
+        let new = ["--text", text, "--image", &picture, "--words", share, "--json"];
+        let mut outside = json(&search(&new).done());
+        assert_eq!((&outside["item"], outside["text"].as_str()), (&Value::Null, Some(text)));
+        let results = outside["results"].as_array_mut().unwrap();
+        assert_eq!(results.len(), 40);
+        let own = results.iter().position(|row| row["id"] == "i3").unwrap();
+        results.remove(own);
+        assert!(same_answers(&inside, &outside), "{inside} {outside}");
+    }
+    assert_eq!(search(&["--text", "a red disc"]).done().lines().count(), 40);
+    assert!(search(&["--image", &folder.join("none.png")]).refused("no picture").contains("none.png"));
+    assert!(search(&["--image", &folder.join("items.jsonl")]).refused("no picture").contains("items.jsonl"));
+    assert!(search(&["--text", " "]).refused("no words").contains("--text"));
+    assert!(search(&["--item", "i3", "--text", "x"]).refused("two starts").contains("--text"));
+    assert!(search(&[]).refused("no start").contains("--item"));
 }
 
 /// A model of one dataset on another: nothing leaks, nothing was seen, and it says so.

@@ -1,9 +1,10 @@
 //! `rcml data check`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rcml_data::{Dataset, RelationGraph};
+use rcml_data::{Dataset, Problem, RelationGraph};
 
 use super::graph::is_graph;
 use crate::failure::{Failure, Result};
@@ -36,8 +37,22 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<()> {
     let mut lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
     let s = if problems.len() == 1 { "" } else { "s" };
     lines.push_str(&format!("{}: {} problem{s}", arguments.dir.display(), problems.len()));
+    lines.extend(most_frequent(&problems).iter().map(|(message, times)| format!("\n  {times} times: {message}")));
     print(&lines)?;
     Err(Failure::Reported)
+}
+
+/// What is wrong in many lines in the same way, the most frequent first: one cause, as a rule, whatever the length of the list.
+fn most_frequent(problems: &[Problem]) -> Vec<(&str, usize)> {
+    const MANY: usize = 10;
+    let mut times: BTreeMap<&str, usize> = BTreeMap::new();
+    for problem in problems {
+        *times.entry(&problem.message).or_default() += 1;
+    }
+    let mut frequent: Vec<(&str, usize)> = times.into_iter().filter(|&(_, times)| times >= MANY).collect();
+    frequent.sort_by_key(|&(_, times)| std::cmp::Reverse(times));
+    frequent.truncate(MANY);
+    frequent
 }
 
 fn check_graph(path: &Path) -> Result<()> {

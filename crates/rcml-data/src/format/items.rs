@@ -144,7 +144,11 @@ fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_
                     "no modality: expected a column such as `text`, `title`, `image` or `file_name`, found `{found}`"
                 ));
             }
-            None => record.problem("no modality: expected at least one of `text`, `image`, `features`"),
+            None => {
+                let found = record.names().join("`, `");
+                let found = if found.is_empty() { String::new() } else { format!(", found `{found}`") };
+                record.problem(format!("no modality: expected at least one of `text`, `image`, `features`{found}"));
+            }
             Some("") => record.problem("field `text` is empty, and there is no `image` and no `features`"),
             Some(_) => {}
         }

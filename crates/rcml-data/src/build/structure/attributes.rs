@@ -6,7 +6,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::draft::{Draft, attach, phrased};
+use super::draft::{Draft, attach, distinct_ids, phrased};
 use super::words::{list, spoken};
 use super::{Added, PruneOptions, ring};
 use crate::build::interactions::slug;
@@ -138,6 +138,7 @@ fn draft(
     if !options.per_value {
         drafts.push(whole);
     }
+    distinct_ids(&mut drafts);
     Ok(drafts)
 }
 
@@ -277,6 +278,27 @@ mod tests {
         let (dataset, _) = built("tags", true).unwrap();
         assert_eq!(edges(&dataset), [(0, 0, 4), (1, 0, 1)]);
         assert_eq!(dataset.relations[1].description(), "both have the tags y");
+    }
+
+    #[test]
+    fn values_that_differ_in_signs_alone_stay_apart() {
+        let mut dataset = shop();
+        for (item, tag) in dataset.items.iter_mut().zip(["c", "c++", "c", "c++", "c 2", "c 2"]) {
+            item.attributes.insert("tags".into(), json!(tag));
+        }
+        let options = AttributeOptions {
+            rules: vec![AttributeRule::parse("tags").unwrap()],
+            per_value: true,
+            most_share: 0.5,
+            prune: PruneOptions { support: 1, degree: 10 },
+            ..AttributeOptions::default()
+        };
+        let added = add_attributes(&mut dataset, &options).unwrap();
+        let ids: Vec<&str> = added.relations.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["tags-c", "tags-c-2", "tags-c-3"]);
+        let said: Vec<&str> = dataset.relations.iter().map(Relation::description).collect();
+        assert_eq!(said, ["both have the tags c", "both have the tags c 2", "both have the tags c++"]);
+        assert_eq!(edges(&dataset), [(0, 0, 2), (1, 4, 5), (2, 1, 3)]);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A relation with its pairs of items, before it has an index.
 
+use std::collections::HashSet;
+
 use super::{Added, PruneOptions};
 use crate::{Dataset, Edge, Error, Relation, Result};
 
@@ -41,6 +43,20 @@ impl Draft {
     }
 }
 
+/// Numbers ids that drafts of one source have in common: attributes `C` and `C++`, or predicates of two vocabularies, may end
+/// in the same word.
+pub(super) fn distinct_ids<'a>(drafts: impl IntoIterator<Item = &'a mut Draft>) {
+    let mut taken = HashSet::new();
+    for draft in drafts {
+        let id = draft.relation.id.clone();
+        let mut number = 1;
+        while !taken.insert(draft.relation.id.clone()) {
+            number += 1;
+            draft.relation.id = format!("{id}-{number}");
+        }
+    }
+}
+
 /// Adds drafts to a dataset, pruned.
 ///
 /// # Errors
@@ -54,9 +70,10 @@ pub(super) fn attach(
     drafts.iter_mut().for_each(Draft::tidy);
     let pruned = prune.apply(&mut drafts);
     let mut added = Added { notes, pruned, ..Added::default() };
+    let mut taken: HashSet<String> = dataset.relations.iter().map(|relation| relation.id.clone()).collect();
     for draft in drafts {
         let id = draft.relation.id.clone();
-        if dataset.relations.iter().any(|relation| relation.id == id) {
+        if !taken.insert(id.clone()) {
             return Err(Error::input(format!(
                 "{} has a relation {id:?} already: give this one another id",
                 dataset.name()

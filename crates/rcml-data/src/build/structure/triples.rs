@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use oxrdf::{NamedOrBlankNode, Term};
 use oxttl::NTriplesParser;
 
-use super::draft::{Draft, attach, phrased};
+use super::draft::{Draft, attach, distinct_ids, phrased};
 use super::words::spoken;
 use super::{Added, PruneOptions};
 use crate::build::interactions::slug;
@@ -156,7 +156,7 @@ pub fn add_triples(dataset: &mut Dataset, options: &TripleOptions) -> Result<Tri
     if drafts.is_empty() {
         return Err(Error::input(format!("none of {count} statements links two items")));
     }
-    distinct_ids(&mut drafts);
+    distinct_ids(drafts.values_mut());
     let items = dataset.items.len() - before;
     let added = attach(dataset, drafts.into_values().collect(), &options.prune, Vec::new())?;
     Ok(TripleReport { added, statements: count, items, dropped, bad })
@@ -191,18 +191,6 @@ fn relation(predicate: &str, symmetric: bool, options: &TripleOptions) -> crate:
     let mut relation = phrased(slug(&words), "knowledge", symmetric, phrasings);
     relation.attributes.insert("predicate".into(), predicate.into());
     relation
-}
-
-/// Predicates of two vocabularies may end in the same word.
-fn distinct_ids(drafts: &mut BTreeMap<String, Draft>) {
-    let mut taken: HashMap<String, usize> = HashMap::new();
-    for draft in drafts.values_mut() {
-        let times = taken.entry(draft.relation.id.clone()).or_insert(0);
-        *times += 1;
-        if *times > 1 {
-            draft.relation.id = format!("{}-{times}", draft.relation.id);
-        }
-    }
 }
 
 fn each(path: &Path, bad: &mut BadRows, mut sink: impl FnMut(Statement)) -> Result<()> {
