@@ -39,6 +39,7 @@ mod sampler;
 mod split;
 mod stats;
 mod whole;
+mod words;
 
 pub use self::image::{
     ImageBatch, ImageConfig, ImageProblem, ImageStore, OnCorrupt, Pictures, ResizeFilter, ResizeMode, Transparency,
@@ -57,3 +58,4 @@ pub use sampler::{BatchRelation, Embeddings, RelationBatch, RelationSampler, Sam
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
 pub use stats::{DatasetStats, Degree, RelationStats};
 pub use whole::write_whole;
+pub use words::words;

@@ -13,12 +13,11 @@ const ROWS: usize = 4;
 impl Shingles {
     /// Of a text, without regard to case and punctuation; a text without any word counts as one. `None` where it is blank.
     pub(super) fn of(text: &str) -> Option<Self> {
-        let lower = text.to_lowercase();
-        let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let words = crate::words(text);
         let mut hashes: Vec<u64> = words.iter().map(|word| xxh3_64(word.as_bytes())).collect();
         hashes.extend(words.windows(2).map(|two| xxh3_64(two.join(" ").as_bytes())));
-        if hashes.is_empty() && !lower.trim().is_empty() {
-            hashes.push(xxh3_64(lower.trim().as_bytes()));
+        if hashes.is_empty() && !text.trim().is_empty() {
+            hashes.push(xxh3_64(text.trim().as_bytes()));
         }
         hashes.sort_unstable();
         hashes.dedup();

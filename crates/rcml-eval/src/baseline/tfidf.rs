@@ -21,7 +21,7 @@ pub enum TfIdfQuery {
 
 /// Cosine of TF-IDF vectors of the query text and the candidate's text.
 ///
-/// Terms are lower-cased words and pairs of neighbouring words. A term that stands n times in a text weighs
+/// Terms are [words](rcml_data::words) and pairs of neighbouring words. A term that stands n times in a text weighs
 /// (1 + ln n) * (1 + ln((1 + N) / (1 + df))), with df out of the N training texts; a term that training does not know has
 /// df = 0, so a rare word that query and candidate share still counts. Views TT and AVG, which are the same: this method
 /// has no other modality. A candidate without text gets NaN, and so does an item without text as a query.
@@ -164,12 +164,12 @@ impl Scorer for TfIdfScorer {
     }
 }
 
-/// Words and pairs of neighbouring words, lower-cased.
+/// Words and pairs of neighbouring words.
 fn terms(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    let pairs = words.windows(2).map(|w| format!("{} {}", w[0], w[1]));
-    words.iter().map(ToString::to_string).chain(pairs).collect()
+    let mut terms = rcml_data::words(text);
+    let pairs: Vec<String> = terms.windows(2).map(|two| two.join(" ")).collect();
+    terms.extend(pairs);
+    terms
 }
 
 fn counts_of(terms: &[String]) -> HashMap<String, u32> {
@@ -211,6 +211,15 @@ mod tests {
     fn scores(query: TfIdfQuery, relation: u32) -> Vec<f32> {
         let mut scorer = TfIdfScorer::new(&shop(), &[0, 1, 2], query);
         scorer.scores(RelationRef::Index(relation), &View::avg(), &[0], &[1, 2, 3, 4]).unwrap()
+    }
+
+    #[test]
+    fn words_need_no_blanks_between_them() {
+        let items = ["红色的台灯", "绿色的台灯", "红色的鞋子"].map(|text| Item::new(text).text(text)).to_vec();
+        let dataset = Dataset { items, relations: vec![Relation::new("lamp", "也是台灯")], ..Dataset::default() };
+        let mut scorer = TfIdfScorer::new(&dataset, &[0, 1, 2], TfIdfQuery::ItemAndRelation);
+        let scores = scorer.scores(RelationRef::Index(0), &View::avg(), &[0], &[1, 2]).unwrap();
+        assert!(scores[0] > scores[1] && scores[1] > 0.0, "{scores:?}");
     }
 
     #[test]

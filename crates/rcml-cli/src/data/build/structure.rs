@@ -82,6 +82,9 @@ pub(crate) struct AttributeArguments {
     /// Make a relation of each value: "both have the brand Graco"
     #[arg(long)]
     per_value: bool,
+    /// What stands between the values of one text, such as ; in "Ann; Bob" [default: a text is one value]
+    #[arg(long, value_name = "TEXT")]
+    separator: Option<String>,
     /// Leave out values that more than this share of the items has
     #[arg(long, value_name = "SHARE", default_value_t = 0.3)]
     max_share: f64,
@@ -97,6 +100,7 @@ pub(crate) fn attributes(arguments: &AttributeArguments) -> Result<()> {
     let options = AttributeOptions {
         rules: arguments.rules.iter().map(|rule| AttributeRule::parse(rule)).collect::<rcml_data::Result<_>>()?,
         per_value: arguments.per_value,
+        separator: arguments.separator.clone(),
         most_share: arguments.max_share,
         seed: arguments.seed,
         prune: arguments.pruning.over(default.prune),

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
 use super::draft::{Draft, attach, distinct_ids, phrased};
-use super::words::{list, spoken};
+use super::words::{list, plural, singular, spoken};
 use super::{Added, PruneOptions, ring};
 use crate::build::interactions::slug;
 use crate::{Dataset, Error, Item, Relation, Result};
@@ -50,6 +50,8 @@ pub struct AttributeOptions {
     pub rules: Vec<AttributeRule>,
     /// Whether each value makes a relation of its own: "the brand of both is Graco".
     pub per_value: bool,
+    /// What stands between the values of one text, such as `;`; without it a text is one value.
+    pub separator: Option<String>,
     /// A value that more than this share of the items has says nothing and is left out.
     pub most_share: f64,
     /// Seed of the pairs that are drawn of large groups.
@@ -61,14 +63,14 @@ pub struct AttributeOptions {
 impl Default for AttributeOptions {
     fn default() -> Self {
         let prune = PruneOptions { degree: 20, ..PruneOptions::default() };
-        Self { rules: Vec::new(), per_value: false, most_share: 0.3, seed: 0, prune }
+        Self { rules: Vec::new(), per_value: false, separator: None, most_share: 0.3, seed: 0, prune }
     }
 }
 
 /// Adds the relations of the rules. Of a group with more members than an item may have edges, pairs are drawn.
 ///
 /// # Errors
-/// No rules, a share outside (0, 1], an attribute that no item has, a relation that is there already.
+/// No rules, a share outside (0, 1], an empty separator, an attribute that no item has, a relation that is there already.
 pub fn add_attributes(dataset: &mut Dataset, options: &AttributeOptions) -> Result<Added> {
     if options.rules.is_empty() {
         return Err(Error::input("there is no rule: expected at least one, such as \"brand !size\""));
@@ -76,6 +78,9 @@ pub fn add_attributes(dataset: &mut Dataset, options: &AttributeOptions) -> Resu
     if !(options.most_share > 0.0 && options.most_share <= 1.0) {
         let found = options.most_share;
         return Err(Error::input(format!("most share: expected above 0 and at most 1, found {found}")));
+    }
+    if options.separator.as_ref().is_some_and(String::is_empty) {
+        return Err(Error::input("separator: expected what stands between values, such as \";\", found nothing"));
     }
     let (mut drafts, mut notes) = (Vec::new(), Vec::new());
     for (number, rule) in options.rules.iter().enumerate() {
@@ -93,6 +98,7 @@ fn draft(
     rng: &mut ChaCha8Rng,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Draft>> {
+    let values = |item: &Item, name: &str| values(item, name, options.separator.as_deref());
     for name in rule.same.iter().chain(&rule.differ) {
         if !dataset.items.iter().any(|item| !values(item, name).is_empty()) {
             let known: BTreeSet<&str> =
@@ -103,7 +109,7 @@ fn draft(
     }
     let mut groups: BTreeMap<Vec<String>, Vec<u32>> = BTreeMap::new();
     for (item, number) in dataset.items.iter().zip(0..) {
-        for key in keys(item, &rule.same) {
+        for key in keys(&rule.same, |name| values(item, name)) {
             groups.entry(key).or_default().push(number);
         }
     }
@@ -125,12 +131,18 @@ fn draft(
             !a.is_empty() && !b.is_empty() && a.is_disjoint(b)
         })
     };
-    let mut whole = Draft { relation: relation(rule, None), edges: Vec::new() };
+    let named = |name: &String| Named {
+        words: spoken(name),
+        is_list: dataset.items.iter().any(|item| values(item, name).len() > 1),
+    };
+    let same: Vec<Named> = rule.same.iter().map(named).collect();
+    let other: Vec<Named> = rule.differ.iter().map(named).collect();
+    let mut whole = Draft { relation: relation(&same, &other, None), edges: Vec::new() };
     let mut drafts = Vec::new();
     for (key, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
         let edges = ring::pairs(members, options.prune.degree, rng, differ).into_iter().map(|(a, b)| (a, b, 1.0));
         if options.per_value {
-            drafts.push(Draft { relation: relation(rule, Some(key)), edges: edges.collect() });
+            drafts.push(Draft { relation: relation(&same, &other, Some(key)), edges: edges.collect() });
         } else {
             whole.edges.extend(edges);
         }
@@ -142,20 +154,23 @@ fn draft(
     Ok(drafts)
 }
 
-/// The values of an attribute; texts without regard to case and blanks around them.
-fn values(item: &Item, name: &str) -> Vec<String> {
-    fn flat(value: &Value) -> Vec<String> {
+/// The values of an attribute; texts without regard to case and blanks around them, parted at the separator.
+fn values(item: &Item, name: &str, separator: Option<&str>) -> Vec<String> {
+    let parted = |text: &str| -> Vec<String> {
+        let parts: Vec<&str> = separator.map_or_else(|| vec![text], |separator| text.split(separator).collect());
+        parts.into_iter().map(|part| part.trim().to_lowercase()).filter(|part| !part.is_empty()).collect()
+    };
+    fn flat(value: &Value, parted: &dyn Fn(&str) -> Vec<String>) -> Vec<String> {
         match value {
-            Value::String(text) if text.trim().is_empty() => Vec::new(),
-            Value::String(text) => vec![text.trim().to_lowercase()],
+            Value::String(text) => parted(text),
             Value::Number(number) => vec![number.to_string()],
             Value::Bool(flag) => vec![flag.to_string()],
-            Value::Array(values) => values.iter().flat_map(flat).collect(),
+            Value::Array(values) => values.iter().flat_map(|value| flat(value, parted)).collect(),
             _ => Vec::new(),
         }
     }
     if name == "label" {
-        return item.label.iter().map(|label| label.trim().to_lowercase()).collect();
+        return item.label.iter().flat_map(|label| parted(label)).collect();
     }
     let direct = item.attributes.get(name);
     let nested = || {
@@ -163,14 +178,14 @@ fn values(item: &Item, name: &str) -> Vec<String> {
         let first = item.attributes.get(parts.next()?)?;
         parts.try_fold(first, |value, part| value.get(part))
     };
-    direct.or_else(nested).map(flat).unwrap_or_default()
+    direct.or_else(nested).map(|value| flat(value, &parted)).unwrap_or_default()
 }
 
 /// Every combination of values of the attributes.
-fn keys(item: &Item, names: &[String]) -> BTreeSet<Vec<String>> {
+fn keys(names: &[String], values: impl Fn(&str) -> Vec<String>) -> BTreeSet<Vec<String>> {
     let mut keys = BTreeSet::from([Vec::new()]);
     for name in names {
-        let values = values(item, name);
+        let values = values(name);
         let longer = |key: &Vec<String>| {
             values.iter().map(|value| [key.as_slice(), std::slice::from_ref(value)].concat()).collect::<Vec<_>>()
         };
@@ -179,41 +194,78 @@ fn keys(item: &Item, names: &[String]) -> BTreeSet<Vec<String>> {
     keys
 }
 
-fn relation(rule: &AttributeRule, value: Option<&[String]>) -> Relation {
-    let names: Vec<String> = rule.same.iter().map(|name| spoken(name)).collect();
-    let others: Vec<String> = rule.differ.iter().map(|name| spoken(name)).collect();
-    let other_id = if others.is_empty() { String::new() } else { format!("-other-{}", slug(&others.join(" "))) };
-    let (same, other) = (list(&names), list(&others));
-    let Some(value) = value else {
-        let mut phrasings = match other.as_str() {
-            "" => vec![
-                format!("has the same {same} as it"),
-                format!("shares its {same}"),
-                format!("is of the same {same}"),
-                format!("does not differ from it in {same}"),
-            ],
-            _ => vec![
-                format!("has the same {same} as it, but another {other}"),
-                format!("shares its {same}; the {other} differs"),
-                format!("is of the same {same} in a different {other}"),
-                format!("differs from it in {other}, not in {same}"),
-            ],
-        };
-        phrasings.dedup();
-        return phrased(format!("same-{}{other_id}", slug(&names.join(" "))), "attribute", true, phrasings);
-    };
-    let pairs: Vec<String> = names.iter().zip(value).map(|(name, value)| format!("{name} {value}")).collect();
-    let same = list(&pairs);
-    let mut phrasings = vec![
-        format!("both have the {same}"),
-        format!("is another one with the {same}"),
-        format!("has the {same} as well"),
-        format!("what they share is the {same}"),
-    ];
-    if !other.is_empty() {
-        phrasings.iter_mut().for_each(|phrasing| phrasing.push_str(&format!(", but another {other}")));
+/// An attribute of a rule, as people would say it.
+struct Named {
+    words: String,
+    /// Whether an item may have several values, of which two items then share one.
+    is_list: bool,
+}
+
+impl Named {
+    /// What one value is called.
+    fn one(&self) -> String {
+        if self.is_list { singular(&self.words) } else { self.words.clone() }
     }
-    phrased(format!("{}{other_id}", slug(&pairs.join(" "))), "attribute", true, phrasings)
+
+    /// "another size"; of several values, none is shared.
+    fn other(&self) -> String {
+        if self.is_list { format!("no common {}", self.one()) } else { format!("another {}", self.words) }
+    }
+
+    /// "one of the same authors", or with `the` as "its": "one of its authors".
+    fn shared(&self, the: &str) -> String {
+        if self.is_list { format!("one of {the} {}", plural(&self.words)) } else { format!("{the} {}", self.words) }
+    }
+}
+
+fn relation(same: &[Named], other: &[Named], value: Option<&[String]>) -> Relation {
+    let said = |names: &[Named], say: &dyn Fn(&Named) -> String| list(&names.iter().map(say).collect::<Vec<_>>());
+    let joined = |names: &[Named]| slug(&names.iter().map(|name| name.words.as_str()).collect::<Vec<_>>().join(" "));
+    let other_id = if other.is_empty() { String::new() } else { format!("-other-{}", joined(other)) };
+    let another = said(other, &Named::other);
+    if let Some(value) = value {
+        let ids: Vec<String> = same.iter().zip(value).map(|(name, value)| format!("{} {value}", name.words)).collect();
+        let pairs: Vec<String> =
+            same.iter().zip(value).map(|(name, value)| format!("{} {value}", name.one())).collect();
+        let what = list(&pairs);
+        let mut phrasings = vec![
+            format!("both have the {what}"),
+            format!("is another one with the {what}"),
+            format!("has the {what} as well"),
+            format!("what they share is the {what}"),
+        ];
+        if !other.is_empty() {
+            phrasings.iter_mut().for_each(|phrasing| phrasing.push_str(&format!(", but {another}")));
+        }
+        return phrased(format!("{}{other_id}", slug(&ids.join(" "))), "attribute", true, phrasings);
+    }
+    let (words, others) = (said(same, &|name| name.words.clone()), said(other, &|name| name.words.clone()));
+    let is_list = same.iter().chain(other).any(|name| name.is_list);
+    let phrasings = match (is_list, others.as_str()) {
+        (false, "") => vec![
+            format!("has the same {words} as it"),
+            format!("shares its {words}"),
+            format!("is of the same {words}"),
+            format!("does not differ from it in {words}"),
+        ],
+        (false, _) => vec![
+            format!("has the same {words} as it, but {another}"),
+            format!("shares its {words}; the {others} differs"),
+            format!("is of the same {words} in a different {others}"),
+            format!("differs from it in {others}, not in {words}"),
+        ],
+        (true, _) => {
+            let but = if others.is_empty() { String::new() } else { format!(", but {another}") };
+            let one = said(same, &Named::one);
+            vec![
+                format!("has {} as it{but}", said(same, &|name| name.shared("the same"))),
+                format!("shares {}{but}", said(same, &|name| name.shared("its"))),
+                format!("is linked to it by a common {one}{but}"),
+                format!("what they have in common is the {one}{but}"),
+            ]
+        }
+    };
+    phrased(format!("same-{}{other_id}", joined(same)), "attribute", true, phrasings)
 }
 
 #[cfg(test)]
@@ -277,7 +329,46 @@ mod tests {
     fn several_values_and_a_relation_for_each() {
         let (dataset, _) = built("tags", true).unwrap();
         assert_eq!(edges(&dataset), [(0, 0, 4), (1, 0, 1)]);
-        assert_eq!(dataset.relations[1].description(), "both have the tags y");
+        assert_eq!(dataset.relations[1].description(), "both have the tag y");
+    }
+
+    #[test]
+    fn of_several_values_one_is_shared() {
+        let said = |rule: &str| built(rule, false).unwrap().0.relations[0].descriptions.clone();
+        assert_eq!(
+            said("tags"),
+            [
+                "has one of the same tags as it",
+                "shares one of its tags",
+                "is linked to it by a common tag",
+                "what they have in common is the tag"
+            ]
+        );
+        assert_eq!(said("brand tags")[0], "has the same brand and one of the same tags as it");
+        assert_eq!(said("packSize !tags")[1], "shares its pack size, but no common tag");
+    }
+
+    #[test]
+    fn a_text_is_parted_at_a_separator() {
+        let mut dataset = shop();
+        for (item, makers) in dataset.items.iter_mut().zip(["Ann; Bob", "bob;Cy", "Cy ;; Ann", "Dee", "", ";"]) {
+            item.attributes.insert("makers".into(), json!(makers));
+        }
+        let options = AttributeOptions {
+            rules: vec![AttributeRule::parse("makers").unwrap()],
+            separator: Some(";".into()),
+            prune: PruneOptions { support: 1, degree: 10 },
+            ..AttributeOptions::default()
+        };
+        let mut whole = dataset.clone();
+        add_attributes(&mut whole, &AttributeOptions { most_share: 0.5, ..options.clone() }).unwrap();
+        assert_eq!(edges(&whole), [(0, 0, 1), (0, 0, 2), (0, 1, 2)]);
+        assert_eq!(whole.relations[0].description(), "has one of the same makers as it");
+        let mut apart = dataset.clone();
+        add_attributes(&mut apart, &AttributeOptions { separator: None, ..options.clone() }).unwrap();
+        assert!(apart.edges.is_empty(), "no two texts are the same");
+        let error = add_attributes(&mut dataset, &AttributeOptions { separator: Some(String::new()), ..options });
+        assert!(error.unwrap_err().to_string().starts_with("separator: expected"));
     }
 
     #[test]

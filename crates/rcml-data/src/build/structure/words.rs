@@ -30,6 +30,34 @@ pub(super) fn list(names: &[String]) -> String {
     }
 }
 
+/// The English plural of a name's last word, taken back: "authors" -> "author". What is no plural stays.
+pub(super) fn singular(name: &str) -> String {
+    let is_whole = |name: &str| ["ss", "us", "is", "series", "species"].iter().any(|whole| name.ends_with(whole));
+    let has_ie = |stem: &str| ["movie", "cookie"].iter().any(|word| stem.ends_with(word)) || stem.len() < 4;
+    match name.strip_suffix('s') {
+        Some(stem) if stem.ends_with("ie") && !is_whole(name) && !has_ie(stem) => {
+            format!("{}y", &stem[..stem.len() - 2])
+        }
+        Some(stem) if ["sse", "xe", "che", "she"].iter().any(|end| stem.ends_with(end)) => {
+            stem[..stem.len() - 1].into()
+        }
+        Some(stem) if !stem.is_empty() && !is_whole(name) => stem.into(),
+        _ => name.into(),
+    }
+}
+
+/// The English plural of a name's last word: "category" -> "categories". Names in other letters stay.
+pub(super) fn plural(name: &str) -> String {
+    let singular = singular(name);
+    let mut last = singular.chars().rev();
+    match (last.next(), last.next()) {
+        (Some('y'), Some(before)) if !"aeiou".contains(before) => format!("{}ies", &singular[..singular.len() - 1]),
+        (Some('s' | 'x'), _) | (Some('h'), Some('c' | 's')) => singular + "es",
+        (Some('a'..='z'), _) => singular + "s",
+        _ => singular,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,5 +75,27 @@ mod tests {
             assert_eq!(spoken(name), words);
         }
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+    }
+
+    #[test]
+    fn one_and_many() {
+        for (one, many) in [
+            ("author", "authors"),
+            ("category", "categories"),
+            ("day", "days"),
+            ("box", "boxes"),
+            ("class", "classes"),
+            ("search term", "search terms"),
+            ("branch", "branches"),
+            ("movie", "movies"),
+            ("property", "properties"),
+            ("词牌", "词牌"),
+        ] {
+            assert_eq!((singular(many).as_str(), plural(one).as_str()), (one, many));
+            assert_eq!((singular(one).as_str(), plural(many).as_str()), (one, many), "already so");
+        }
+        for whole in ["status", "s", "series", "basis"] {
+            assert_eq!(singular(whole), whole);
+        }
     }
 }
