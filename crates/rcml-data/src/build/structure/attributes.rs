@@ -1,16 +1,18 @@
 //! "Has the same brand as it, but another size": relations from attributes that items share.
 
+mod phrasing;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
-use super::draft::{Draft, attach, distinct_ids, phrased};
-use super::words::{list, plural, singular, spoken};
+use super::draft::{Draft, attach, distinct_ids};
+use super::words::list;
 use super::{Added, PruneOptions, ring};
-use crate::build::interactions::slug;
-use crate::{Dataset, Error, Item, Relation, Result};
+use crate::{Dataset, Error, Item, Result};
+use phrasing::{Named, of_rule, of_value};
 
 /// What two items must have in common, and what must differ.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -131,18 +133,16 @@ fn draft(
             !a.is_empty() && !b.is_empty() && a.is_disjoint(b)
         })
     };
-    let named = |name: &String| Named {
-        words: spoken(name),
-        is_list: dataset.items.iter().any(|item| values(item, name).len() > 1),
-    };
+    let is_list = |name: &str| dataset.items.iter().any(|item| values(item, name).len() > 1);
+    let named = |name: &String| Named::new(name, is_list(name));
     let same: Vec<Named> = rule.same.iter().map(named).collect();
     let other: Vec<Named> = rule.differ.iter().map(named).collect();
-    let mut whole = Draft { relation: relation(&same, &other, None), edges: Vec::new() };
+    let mut whole = Draft { relation: of_rule(&same, &other), edges: Vec::new() };
     let mut drafts = Vec::new();
     for (key, members) in groups.iter().filter(|(_, members)| members.len() > 1) {
         let edges = ring::pairs(members, options.prune.degree, rng, differ).into_iter().map(|(a, b)| (a, b, 1.0));
         if options.per_value {
-            drafts.push(Draft { relation: relation(&same, &other, Some(key)), edges: edges.collect() });
+            drafts.push(Draft { relation: of_value(&same, &other, key), edges: edges.collect() });
         } else {
             whole.edges.extend(edges);
         }
@@ -194,85 +194,12 @@ fn keys(names: &[String], values: impl Fn(&str) -> Vec<String>) -> BTreeSet<Vec<
     keys
 }
 
-/// An attribute of a rule, as people would say it.
-struct Named {
-    words: String,
-    /// Whether an item may have several values, of which two items then share one.
-    is_list: bool,
-}
-
-impl Named {
-    /// What one value is called.
-    fn one(&self) -> String {
-        if self.is_list { singular(&self.words) } else { self.words.clone() }
-    }
-
-    /// "another size"; of several values, none is shared.
-    fn other(&self) -> String {
-        if self.is_list { format!("no common {}", self.one()) } else { format!("another {}", self.words) }
-    }
-
-    /// "one of the same authors", or with `the` as "its": "one of its authors".
-    fn shared(&self, the: &str) -> String {
-        if self.is_list { format!("one of {the} {}", plural(&self.words)) } else { format!("{the} {}", self.words) }
-    }
-}
-
-fn relation(same: &[Named], other: &[Named], value: Option<&[String]>) -> Relation {
-    let said = |names: &[Named], say: &dyn Fn(&Named) -> String| list(&names.iter().map(say).collect::<Vec<_>>());
-    let joined = |names: &[Named]| slug(&names.iter().map(|name| name.words.as_str()).collect::<Vec<_>>().join(" "));
-    let other_id = if other.is_empty() { String::new() } else { format!("-other-{}", joined(other)) };
-    let another = said(other, &Named::other);
-    if let Some(value) = value {
-        let ids: Vec<String> = same.iter().zip(value).map(|(name, value)| format!("{} {value}", name.words)).collect();
-        let pairs: Vec<String> =
-            same.iter().zip(value).map(|(name, value)| format!("{} {value}", name.one())).collect();
-        let what = list(&pairs);
-        let mut phrasings = vec![
-            format!("both have the {what}"),
-            format!("is another one with the {what}"),
-            format!("has the {what} as well"),
-            format!("what they share is the {what}"),
-        ];
-        if !other.is_empty() {
-            phrasings.iter_mut().for_each(|phrasing| phrasing.push_str(&format!(", but {another}")));
-        }
-        return phrased(format!("{}{other_id}", slug(&ids.join(" "))), "attribute", true, phrasings);
-    }
-    let (words, others) = (said(same, &|name| name.words.clone()), said(other, &|name| name.words.clone()));
-    let is_list = same.iter().chain(other).any(|name| name.is_list);
-    let phrasings = match (is_list, others.as_str()) {
-        (false, "") => vec![
-            format!("has the same {words} as it"),
-            format!("shares its {words}"),
-            format!("is of the same {words}"),
-            format!("does not differ from it in {words}"),
-        ],
-        (false, _) => vec![
-            format!("has the same {words} as it, but {another}"),
-            format!("shares its {words}; the {others} differs"),
-            format!("is of the same {words} in a different {others}"),
-            format!("differs from it in {others}, not in {words}"),
-        ],
-        (true, _) => {
-            let but = if others.is_empty() { String::new() } else { format!(", but {another}") };
-            let one = said(same, &Named::one);
-            vec![
-                format!("has {} as it{but}", said(same, &|name| name.shared("the same"))),
-                format!("shares {}{but}", said(same, &|name| name.shared("its"))),
-                format!("is linked to it by a common {one}{but}"),
-                format!("what they have in common is the {one}{but}"),
-            ]
-        }
-    };
-    phrased(format!("same-{}{other_id}", joined(same)), "attribute", true, phrasings)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Relation;
 
     fn shop() -> Dataset {
         let item = |(id, brand, size, tags): (&str, &str, &str, Value)| {
