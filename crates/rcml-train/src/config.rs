@@ -45,7 +45,8 @@ pub struct TrainingConfig {
     pub steps: Steps,
     /// Steps between validations; 0 = never.
     pub validate_every: Interval,
-    /// Validations without a new best before training stops early; 0 = never stop early.
+    /// Validations without a new best before training stops early; 0 = never stop early. What the rate's decline brings comes
+    /// last: a run that is out of patience before then ends below what it would have reached.
     pub patience: u64,
     /// (query, relation, answer) triples of the validation split that are ranked, at most.
     pub validation_queries: usize,
@@ -70,7 +71,7 @@ impl Default for TrainingConfig {
         Self {
             steps: Steps::Auto,
             validate_every: Interval::Auto,
-            patience: 6,
+            patience: 0,
             validation_queries: 2000,
             checkpoint_every: 100,
             keep_checkpoints: 2,

@@ -8,7 +8,12 @@ use super::table::Source;
 use crate::Item;
 
 /// Columns that hold a text, the most telling first.
-const TEXTS: [&str; 7] = ["caption", "captions", "title", "sentence", "prompt", "name", "description"];
+const TEXTS: [&str; 9] =
+    ["caption", "captions", "title", "sentence", "prompt", "name", "description", "abstract", "summary"];
+/// Of these, what an item is called,
+const HEADINGS: [&str; 2] = ["title", "name"];
+/// and what is said of it, the most telling first.
+const BODIES: [&str; 3] = ["description", "abstract", "summary"];
 /// Columns that hold the path of a picture.
 const PATHS: [&str; 6] = ["file_name", "filename", "image_path", "image_file", "img_path", "path"];
 
@@ -47,9 +52,16 @@ fn text(fields: &mut Map<String, Value>) {
     for name in TEXTS {
         let Some(name) = column(fields, name) else { continue };
         match fields.get(&name) {
-            Some(Value::String(_)) => {
-                if let Some(text) = fields.shift_remove(&name) {
-                    fields.insert("text".into(), text);
+            Some(Value::String(found)) => {
+                let body = HEADINGS.iter().any(|heading| name.eq_ignore_ascii_case(heading)).then(|| body(fields));
+                match body.flatten().map(|body| joined(found, body)) {
+                    // Both stay attributes.
+                    Some(text) => drop(fields.insert("text".into(), Value::String(text))),
+                    None => {
+                        if let Some(text) = fields.shift_remove(&name) {
+                            fields.insert("text".into(), text);
+                        }
+                    }
                 }
                 return;
             }
@@ -61,6 +73,23 @@ fn text(fields: &mut Map<String, Value>) {
             }
             _ => {}
         }
+    }
+}
+
+/// What a row says of its item beside its name.
+fn body(fields: &Map<String, Value>) -> Option<&str> {
+    let found = BODIES.into_iter().filter_map(|name| fields.get(&column(fields, name)?)?.as_str());
+    found.map(str::trim).find(|body| !body.is_empty())
+}
+
+/// "Desk lamp" and "Of brass." -> "Desk lamp. Of brass."
+fn joined(heading: &str, body: &str) -> String {
+    let heading = heading.trim();
+    match heading.chars().last() {
+        None => body.into(),
+        _ if heading == body => body.into(),
+        Some(last) if last.is_alphanumeric() || last == ')' => format!("{heading}. {body}"),
+        Some(_) => format!("{heading} {body}"),
     }
 }
 
@@ -99,6 +128,17 @@ mod tests {
     fn foreign_columns_get_our_names() {
         for (found, expected) in [
             (json!({"caption": "a", "title": "b"}), json!({"title": "b", "text": "a"})),
+            (
+                json!({"Title": "a lamp", "Description": " of brass ", "price": 3}),
+                json!({"Title": "a lamp", "Description": " of brass ", "price": 3, "text": "a lamp. of brass"}),
+            ),
+            (
+                json!({"name": "What is it?", "summary": "", "abstract": "A lamp."}),
+                json!({"name": "What is it?", "summary": "", "abstract": "A lamp.", "text": "What is it? A lamp."}),
+            ),
+            (json!({"title": "a", "description": null}), json!({"description": null, "text": "a"})),
+            (json!({"abstract": "a", "summary": "b"}), json!({"summary": "b", "text": "a"})),
+            (json!({"caption": "a", "description": "b"}), json!({"description": "b", "text": "a"})),
             (json!({"text": "a", "caption": "b"}), json!({"text": "a", "caption": "b"})),
             (json!({"captions": ["a", "b"], "id": 7}), json!({"captions": ["a", "b"], "text": "a", "id": "7"})),
             (json!({"Filename": "x.png", "TITLE": "a", "ID": "7"}), json!({"id": "7", "text": "a", "image": "x.png"})),

@@ -152,6 +152,11 @@ fn a_run_that_is_out_of_patience_finishes_when_asked_to_stop() {
     let outcome = stopped_after(2, &data, &stopped, config("rcml", &settings));
     assert_eq!((outcome.steps, outcome.best_step, outcome.interrupted), (2, 1, false));
     assert!(weights(&whole) == weights(&stopped));
+    // Unless it is asked for, no patience ends: what a high rate hides, its decline brings.
+    let patient = config("rcml", &settings[..2]);
+    let steps = patient.training.steps;
+    let outcome = run(&data, &folder.path().join("patient"), patient).unwrap();
+    assert_eq!((rcml_train::Steps::Exactly(outcome.steps), outcome.best_step), (steps, 1));
 }
 
 #[test]

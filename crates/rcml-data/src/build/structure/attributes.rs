@@ -158,7 +158,9 @@ fn draft(
 fn values(item: &Item, name: &str, separator: Option<&str>) -> Vec<String> {
     let parted = |text: &str| -> Vec<String> {
         let parts: Vec<&str> = separator.map_or_else(|| vec![text], |separator| text.split(separator).collect());
-        parts.into_iter().map(|part| part.trim().to_lowercase()).filter(|part| !part.is_empty()).collect()
+        // Dashes stand for no value.
+        let is_value = |part: &String| !part.chars().all(|c| matches!(c, '-' | '–' | '—'));
+        parts.into_iter().map(|part| part.trim().to_lowercase()).filter(is_value).collect()
     };
     fn flat(value: &Value, parted: &dyn Fn(&str) -> Vec<String>) -> Vec<String> {
         match value {
@@ -278,7 +280,7 @@ mod tests {
     #[test]
     fn a_text_is_parted_at_a_separator() {
         let mut dataset = shop();
-        for (item, makers) in dataset.items.iter_mut().zip(["Ann; Bob", "bob;Cy", "Cy ;; Ann", "Dee", "", ";"]) {
+        for (item, makers) in dataset.items.iter_mut().zip(["Ann; Bob", "bob;Cy", "Cy ;; Ann", "Dee; -", "-", ";"]) {
             item.attributes.insert("makers".into(), json!(makers));
         }
         let options = AttributeOptions {
