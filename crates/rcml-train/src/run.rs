@@ -24,7 +24,7 @@ use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
 use crate::start::Start;
 use crate::step::{Forward, forward};
-use crate::validation::{METRIC, Validation};
+use crate::validation::{METRIC, Validation, is_as_good, mean};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
 /// Batches in a row without anything to learn from, after which a run gives up.
@@ -170,7 +170,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         {
             let begun = Instant::now();
             let kept = start.kept(&model);
-            let value = validation.measure(&kept, &config.model, &config.image, &data)?;
+            let value = mean(&validation.measure(&kept, &config.model, &config.image, &data)?);
             rate.validation = begun.elapsed().as_secs_f64();
             let best = progress.best_value.is_none_or(|best| value > best);
             log.write(progress.step, "validation", &[(METRIC.into(), value)])?;
@@ -202,7 +202,20 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if validation.is_none() {
         progress.best_step = progress.step;
     }
-    let best = checkpoints.load_best(start.kept(&model), &device)?;
+    let last = start.kept(&model);
+    let mut best = checkpoints.load_best(last.clone(), &device)?;
+    if let Some(validation) = validation.filter(|_| !early && progress.best_step < progress.step) {
+        let measure = |model: &Rcml| validation.measure(model, &config.model, &config.image, &data);
+        let (of_last, of_best) = (measure(&last)?, measure(&best)?);
+        if is_as_good(&of_last, &of_best) {
+            observer.event(&Event::Message(format!(
+                "step {} is kept: chance alone tells it from step {}",
+                progress.step, progress.best_step
+            )));
+            progress = Progress { best_value: Some(mean(&of_last)), best_step: progress.step, ..progress };
+            best = last;
+        }
+    }
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
     let outcome = outcome(&progress, begun, false);
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);

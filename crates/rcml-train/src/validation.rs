@@ -47,19 +47,19 @@ impl Validation {
         (!questions.is_empty()).then_some(Self { items, questions, graph })
     }
 
-    /// The metric, a fraction.
+    /// Reciprocal rank of the answer to every question; the metric is their mean.
     pub(crate) fn measure(
         &self,
         model: &Rcml,
         config: &ModelConfig,
         image: &ImageConfig,
         data: &RunData,
-    ) -> Result<f64> {
+    ) -> Result<Vec<f64>> {
         let model = model.valid();
         let device = model.devices().into_iter().next().ok_or_else(|| Error::input("the model has no parameters"))?;
         let embedder = Embedder::new(model, config.clone(), data.texts.clone(), image.clone(), device.inner());
         let encoded = embedder.encode(&data.reader, &self.items, &|_| {})?;
-        let (mut sum, mut count) = (0.0, 0usize);
+        let mut found = Vec::new();
         for (relation, questions) in &self.questions {
             let described = &data.dataset.relations[*relation as usize];
             let (anchor, candidate) = config.roles.of(described);
@@ -80,10 +80,51 @@ impl Validation {
                     .zip(0u32..)
                     .filter(|((_, item), position)| position != query && right.binary_search(item).is_err());
                 let wrong: Vec<f32> = wrong.map(|((score, _), _)| *score).collect();
-                sum += Rank::of(row[*answer as usize], &wrong).reciprocal();
-                count += 1;
+                found.push(Rank::of(row[*answer as usize], &wrong).reciprocal());
             }
         }
-        Ok(sum / count.max(1) as f64)
+        Ok(found)
+    }
+}
+
+/// The mean; 0 of nothing.
+pub(crate) fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// Questions without which nothing is said about chance.
+const ENOUGH: usize = 100;
+
+/// Whether the last step answers the questions no worse than the best one by more than a standard error of the difference. Then
+/// the best was the best of many by chance, and the last step has all that the rate's decline brought.
+pub(crate) fn is_as_good(last: &[f64], best: &[f64]) -> bool {
+    let differences: Vec<f64> = last.iter().zip(best).map(|(last, best)| last - best).collect();
+    let (count, lost) = (differences.len(), -mean(&differences));
+    if count < ENOUGH {
+        return lost <= 0.0;
+    }
+    let squares: Vec<f64> = differences.iter().map(|difference| (difference + lost).powi(2)).collect();
+    let variance = squares.iter().sum::<f64>() / (count - 1) as f64;
+    lost <= (variance / count as f64).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_within_chance_is_none() {
+        let best: Vec<f64> = (0..400).map(|i| f64::from(i % 4) / 4.0).collect();
+        let with = |change: &dyn Fn(usize) -> f64, n: usize| -> Vec<f64> {
+            best.iter().enumerate().take(n).map(|(i, value)| value + change(i)).collect()
+        };
+        // Half lose 0.2 and half win 0.19: a standard error is 0.0098, the loss 0.005.
+        let noise = |i: usize| if i.is_multiple_of(2) { -0.2 } else { 0.19 };
+        assert!(is_as_good(&with(&noise, 400), &best));
+        assert!(!is_as_good(&with(&noise, 90), &best[..90]), "too few to tell");
+        assert!(!is_as_good(&with(&|i| noise(i) - 0.01, 400), &best), "a loss of 0.015");
+        assert!(!is_as_good(&with(&|_| -0.001, 400), &best), "every question loses");
+        assert!(is_as_good(&with(&|_| 0.0, 3), &best[..3]) && is_as_good(&with(&|_| 0.1, 3), &best[..3]));
+        assert_eq!((mean(&[]), mean(&[1.0, 2.0])), (0.0, 1.5));
     }
 }
