@@ -1,4 +1,4 @@
-//! A folder of pictures, with a table of captions or with one folder per class.
+//! A folder of pictures, with a table of captions or with one folder per class; or one table of any name, alone.
 
 use std::path::{Path, PathBuf};
 
@@ -34,18 +34,22 @@ fn is_picture(path: &Path) -> bool {
     PICTURES.contains(&ending.as_str())
 }
 
-/// The table of the pictures of a folder: a file of captions in it (or one in each folder of a split), else the pictures
-/// themselves.
+/// The table of the pictures of a folder: a file of captions in it (or one in each folder of a split), or the only table there is, else
+/// the pictures themselves.
 pub(super) fn find(dir: &Path, problems: &mut Vec<Problem>) -> Option<Table> {
     let files = files(dir, DEPTH);
     let mut tables: Vec<&PathBuf> = files.iter().filter(|file| is_metadata(name(file))).collect();
-    if tables.is_empty() && files.iter().any(|file| is_picture(file)) {
+    if tables.is_empty() {
         let others = |file: &&PathBuf| {
             file.parent() == Some(dir)
                 && kind(name(file)).is_some_and(|(stem, _)| !matches!(stem, "relations" | "edges"))
         };
         tables = files.iter().filter(others).collect();
         if let [first, second, ..] = tables.as_slice() {
+            // Without pictures nothing says that any of them is a table of items.
+            if !files.iter().any(|file| is_picture(file)) {
+                return None;
+            }
             let message = format!("there is {} as well: expected one table of captions, or metadata.csv", name(second));
             problems.push(Problem::of(first, message));
             return None;

@@ -38,6 +38,23 @@ fn names_are_known_with_capitals_and_pictures_in_the_folder_beside() {
 }
 
 #[test]
+fn one_table_of_any_name_is_enough() {
+    let papers = "ID,Title,Abstract,Authors\np1,On lamps,\"They shine, mostly.\",Ann; Bob\np2,Why?,,Cy\n";
+    let folder = Folder::new(&[("papers.csv", papers)]);
+    assert_eq!(folder.problems(), [] as [&str; 0]);
+    let data = folder.read().unwrap();
+    let texts: Vec<_> = data.items.iter().map(|item| (item.id.as_str(), item.text.as_deref().unwrap())).collect();
+    assert_eq!(texts, [("p1", "On lamps. They shine, mostly."), ("p2", "Why?")]);
+    assert_eq!(data.items[0].attributes["Authors"], json!("Ann; Bob"));
+    // Relations and edges may lie beside; of two other tables, neither is chosen.
+    folder.put("relations.csv", "id,description\nr,cites\n");
+    folder.put("edges.csv", "relation,source,target\nr,p1,p2\n");
+    assert_eq!(folder.read().unwrap().edges.len(), 1);
+    folder.put("authors.csv", "name\nAnn\n");
+    assert!(folder.problems()[0].contains("has no table of items"));
+}
+
+#[test]
 fn what_is_no_table_says_what_it_is() {
     for (name, bytes, expected) in [
         ("items.csv", b"\xFF\xFEi\0d\0".to_vec(), "items.csv:1: is UTF-16 text: expected UTF-8"),
