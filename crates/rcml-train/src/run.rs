@@ -11,6 +11,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rcml_data::{Prefetch, write_whole};
 use rcml_encoders::pretrained::count_parameters;
+use rcml_eval::metrics::mean;
 use rcml_losses::{Objective, Term};
 use rcml_model::{Rcml, save_weights};
 
@@ -24,7 +25,7 @@ use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
 use crate::start::Start;
 use crate::step::{Forward, forward};
-use crate::validation::{METRIC, Validation, is_as_good, mean};
+use crate::validation::{METRIC, Validation, is_as_good};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
 /// Batches in a row without anything to learn from, after which a run gives up.
@@ -57,7 +58,7 @@ pub struct Outcome {
     pub best_step: u64,
     /// Name of the validation metric.
     pub metric: &'static str,
-    /// Best value of the validation metric, where there was one.
+    /// The validation metric at that step, where there was one.
     pub best_value: Option<f64>,
     /// Whether it was asked to stop before its end.
     pub interrupted: bool,
@@ -170,7 +171,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         {
             let begun = Instant::now();
             let kept = start.kept(&model);
-            let value = mean(&validation.measure(&kept, &config.model, &config.image, &data)?);
+            let found = validation.measure(&kept, &config.model, &config.image, &data)?;
+            let value = mean(&found).unwrap_or_default();
             rate.validation = begun.elapsed().as_secs_f64();
             let best = progress.best_value.is_none_or(|best| value > best);
             log.write(progress.step, "validation", &[(METRIC.into(), value)])?;
@@ -212,7 +214,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
                 "step {} is kept: chance alone tells it from step {}",
                 progress.step, progress.best_step
             )));
-            progress = Progress { best_value: Some(mean(&of_last)), best_step: progress.step, ..progress };
+            progress = Progress { best_value: mean(&of_last), best_step: progress.step, ..progress };
             best = last;
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::module::Module;
 use rcml_data::{ImageConfig, RelationGraph, Split};
-use rcml_eval::metrics::Rank;
+use rcml_eval::metrics::{Rank, mean_std};
 use rcml_model::{Embedder, ModelConfig, Rcml, RelationQuery};
 
 use crate::data::RunData;
@@ -87,11 +87,6 @@ impl Validation {
     }
 }
 
-/// The mean; 0 of nothing.
-pub(crate) fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
-}
-
 /// Questions without which nothing is said about chance.
 const ENOUGH: usize = 100;
 
@@ -99,13 +94,9 @@ const ENOUGH: usize = 100;
 /// the best was the best of many by chance, and the last step has all that the rate's decline brought.
 pub(crate) fn is_as_good(last: &[f64], best: &[f64]) -> bool {
     let differences: Vec<f64> = last.iter().zip(best).map(|(last, best)| last - best).collect();
-    let (count, lost) = (differences.len(), -mean(&differences));
-    if count < ENOUGH {
-        return lost <= 0.0;
-    }
-    let squares: Vec<f64> = differences.iter().map(|difference| (difference + lost).powi(2)).collect();
-    let variance = squares.iter().sum::<f64>() / (count - 1) as f64;
-    lost <= (variance / count as f64).sqrt()
+    let Some(found) = mean_std(&differences) else { return true };
+    let error = found.std.filter(|_| found.count >= ENOUGH).map_or(0.0, |std| std / (found.count as f64).sqrt());
+    -found.mean <= error
 }
 
 #[cfg(test)]
@@ -125,6 +116,5 @@ mod tests {
         assert!(!is_as_good(&with(&|i| noise(i) - 0.01, 400), &best), "a loss of 0.015");
         assert!(!is_as_good(&with(&|_| -0.001, 400), &best), "every question loses");
         assert!(is_as_good(&with(&|_| 0.0, 3), &best[..3]) && is_as_good(&with(&|_| 0.1, 3), &best[..3]));
-        assert_eq!((mean(&[]), mean(&[1.0, 2.0])), (0.0, 1.5));
     }
 }

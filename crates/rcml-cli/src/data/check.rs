@@ -14,8 +14,8 @@ use crate::output::print;
 #[command(after_help = "Example:
   rcml data check my-folder
 
-Prints one line for each problem, with file and line, and exits with 2 if there are any. Pictures are decoded too. Of a
-.rgraph file, every checksum and every list is checked.")]
+Prints one line for each problem, with file and line, then what is wrong in many lines in the same way, and exits with 2
+if there are any. Pictures are decoded too. Of a .rgraph file, every checksum and every list is checked.")]
 pub(crate) struct CheckArguments {
     /// Folder with items.jsonl, relations.jsonl and edges.jsonl (or .csv, .jsonl.zst), or a .rgraph file
     dir: PathBuf,

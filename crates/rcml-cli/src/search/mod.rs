@@ -29,7 +29,8 @@ use start::{Start, StartArguments};
 Words that are a phrasing of one of the dataset's relations follow it from source to target.
 With --words 0.5 items also rank higher for rare words that they share with the item and the
 relation; `rcml eval --baselines` shows what that brings (row rcml+tf-idf).
-With several items or relations, results come relation by relation, with --json one object a line.")]
+With several items or relations, results come relation by relation, with --json one object a line; the
+item of one that the dataset lacks is null there.")]
 pub(crate) struct SearchArguments {
     /// Folder of a finished run
     run: PathBuf,

@@ -53,16 +53,14 @@ fn text(fields: &mut Map<String, Value>) {
         let Some(name) = column(fields, name) else { continue };
         match fields.get(&name) {
             Some(Value::String(found)) => {
-                let body = HEADINGS.iter().any(|heading| name.eq_ignore_ascii_case(heading)).then(|| body(fields));
-                match body.flatten().map(|body| joined(found, body)) {
-                    // Both stay attributes.
-                    Some(text) => drop(fields.insert("text".into(), Value::String(text))),
-                    None => {
-                        if let Some(text) = fields.shift_remove(&name) {
-                            fields.insert("text".into(), text);
-                        }
-                    }
-                }
+                let is_heading = HEADINGS.iter().any(|heading| name.eq_ignore_ascii_case(heading));
+                let whole = body(fields).filter(|_| is_heading).map(|body| joined(found, body));
+                // Heading and body stay attributes.
+                let text = match whole {
+                    Some(whole) => Some(Value::String(whole)),
+                    None => fields.shift_remove(&name),
+                };
+                fields.extend(text.map(|text| ("text".to_string(), text)));
                 return;
             }
             // Several captions: the first is the text, and all stay an attribute.

@@ -105,7 +105,7 @@ fn load_with(path: &Path, mut each: impl FnMut(&Dataset, Edge)) -> Result<Loaded
                 path,
                 format!(
                     "has no table of items: expected items.jsonl, items.jsonl.zst, items.csv, \
-                    items.parquet, shards of WebDataset or Parquet, or pictures{found}"
+                    items.parquet, one table of another name, shards of WebDataset or Parquet, or pictures{found}"
                 ),
             ));
         }
