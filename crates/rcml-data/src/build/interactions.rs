@@ -148,9 +148,13 @@ pub fn build_interactions(
     say: &(dyn Fn(&str) + Sync),
 ) -> Result<InteractionReport> {
     options.validate()?;
-    let (catalogue, bad_items) = read_catalogue(catalogue)?;
+    let (catalogue, log) = (catalogue.found(say)?, log.found(say)?);
+    let (catalogue, bad_items) = read_catalogue(&catalogue)?;
     say(&format!("read {} items", catalogue.items.len()));
-    let log = read_log(log, &catalogue.index(), catalogue.items.len(), say)?;
+    if matches!(options.categories, CategoryKind::Path { .. }) && catalogue.are_sets() {
+        say("most categories hold a | and none is a path of several: read them as a set (--set)?");
+    }
+    let log = read_log(&log, &catalogue.index(), catalogue.items.len(), say)?;
     let info = DatasetInfo { name: Some("interactions".into()), ..DatasetInfo::default() };
     let mut related = relate(catalogue, log, info, options, say)?;
     related.report.bad_items = bad_items;

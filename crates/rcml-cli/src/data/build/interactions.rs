@@ -18,6 +18,7 @@ use crate::output::note;
       --categories-column genres --set --log ratings.parquet --item-column film \\
       --min-rating 4 --verb watch --clusters 8 --out films
 
+Columns that are not named are found by usual names, such as movieId, userId, product_id, title or genres.
 Users are grouped by the categories of what they take; each group is described by its statistics, and items
 that its users take together are linked. Tables are CSV, JSON lines (plain, .gz, .zst) or Parquet.
 What was found is printed and written to report.json; docs/relation-construction.md explains it.")]

@@ -209,8 +209,9 @@ pub(crate) fn neighbours(arguments: &NeighbourArguments) -> Result<()> {
   rcml data build baskets --data films --log views.parquet --basket-column user --session 120 \\
       --relation same-evening --phrasing \"is watched the same evening as\" --out films-evenings
 
-A row has a basket and an item (or an array of items). Pairs are corrected for popularity as in
-`rcml data build interactions`.")]
+A row has a basket and an item (or an array of items). Columns that are not named are found by usual names, such as
+InvoiceNo, session_id or productId. Pairs are corrected for popularity as in `rcml data build interactions`; bundles
+that somebody put together are true as they stand: --min-support 1 --correction none.")]
 pub(crate) struct BasketArguments {
     #[command(flatten)]
     source: Source,

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::Say;
 use super::category::CategoryLists;
-use crate::build::table::{self, BadRows, Column};
+use crate::build::table::{self, BadRows, Column, Names};
 use crate::{Error, Item, Result};
 
 /// Where the items are, and what their columns are called.
@@ -48,6 +49,22 @@ impl Default for CatalogueOptions {
     }
 }
 
+impl CatalogueOptions {
+    /// With the columns that are there for those of a usual name that are not.
+    pub(super) fn found(&self, say: Say<'_>) -> Result<Self> {
+        let mut names = Names::of(&self.files)?;
+        let mut named = self.clone();
+        named.id = names.find(&self.id);
+        named.text = self.text.iter().map(|text| names.find(text)).collect();
+        named.categories = names.find(&self.categories);
+        if self.images.is_some() {
+            named.image = names.find(&self.image);
+        }
+        names.told().inspect(|told| say(told));
+        Ok(named)
+    }
+}
+
 /// Fields of an item that no attribute may be called.
 const FIELDS: [&str; 7] = ["id", "text", "image", "label", "split", "features", "categories"];
 
@@ -66,6 +83,18 @@ impl Catalogue {
         self.items.push(item);
         self.categories.push(categories);
         self.pictures.push(picture);
+    }
+
+    /// Whether what was read as paths of one category each are sets, as in "Comedy|Drama".
+    pub(crate) fn are_sets(&self) -> bool {
+        let lists = self.items.iter().filter_map(|item| item.attributes.get("categories")?.as_array());
+        let (mut single, mut bars) = (0, 0);
+        for list in lists {
+            let [Value::String(name)] = list.as_slice() else { return false };
+            single += 1;
+            bars += usize::from(name.contains('|'));
+        }
+        bars * 2 > single
     }
 
     /// Item id -> number.

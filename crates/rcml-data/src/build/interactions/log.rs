@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::Say;
 use super::baskets::Baskets;
-use crate::build::table::{self, BadRows, Column};
+use crate::build::table::{self, BadRows, Column, Names};
 use crate::{Error, Result};
 
 /// Where the log is, and which of its rows count.
@@ -52,6 +52,19 @@ impl Default for LogOptions {
             until: None,
             skip_bad: false,
         }
+    }
+}
+
+impl LogOptions {
+    /// With the columns that are there for those of a usual name that are not.
+    pub(super) fn found(&self, say: Say<'_>) -> Result<Self> {
+        let mut names = Names::of(&self.files)?;
+        let mut named = self.clone();
+        for column in [&mut named.user, &mut named.item, &mut named.rating, &mut named.timestamp] {
+            *column = names.find(column);
+        }
+        names.told().inspect(|told| say(told));
+        Ok(named)
     }
 }
 

@@ -186,6 +186,35 @@ fn the_folder_is_clean_and_the_same_whatever_the_threads() {
 }
 
 #[test]
+fn columns_may_have_the_names_of_others() {
+    let shop = Shop::new(200, 10);
+    shop.log(800, 4, |user, category| planted(user % 3 * 3, category, 10));
+    let under = |name: &str, from: &str, to: &str| {
+        let text = std::fs::read_to_string(shop.path(name)).unwrap();
+        let path = shop.path(&format!("foreign-{name}"));
+        std::fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        path
+    };
+    let items = under("items.csv", "id,text,categories", "movieId,title,genres");
+    let log = under("log.csv", "user,item,rating,timestamp", "userId,movieId,rating,timestamp");
+    let build = |name: &str, items: &Path, log: &Path, say: &(dyn Fn(&str) + Sync)| {
+        let catalogue = CatalogueOptions { files: vec![items.into()], ..CatalogueOptions::default() };
+        let log = LogOptions { files: vec![log.into()], ..LogOptions::default() };
+        let out = shop.path(name);
+        build_interactions(&out, &catalogue, &log, &InteractionOptions::default(), say).unwrap();
+        std::fs::read(out.join("edges.jsonl")).unwrap()
+    };
+    let said = std::sync::Mutex::new(String::new());
+    let say = |line: &str| said.lock().unwrap().push_str(line);
+    let usual = build("usual", &shop.path("items.csv"), &shop.path("log.csv"), &|_| {});
+    assert!(usual == build("foreign", &items, &log, &say));
+    let said = said.into_inner().unwrap();
+    for told in ["movieId as id, title as text, genres as categories", "userId as user, movieId as item"] {
+        assert!(said.contains(told), "{said}");
+    }
+}
+
+#[test]
 fn settings_that_no_data_can_satisfy_are_refused() {
     let refused = |options: InteractionOptions, words: &str| {
         let error = options.validate().unwrap_err().to_string();

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::draft::{Draft, attach, phrased};
 use super::{Added, PruneOptions};
 use crate::build::interactions::{EdgeOptions, Meetings, Signal, meet};
-use crate::build::table::{self, BadRows, Column};
+use crate::build::table::{self, BadRows, Column, Names};
 use crate::{Dataset, Error, Result};
 
 /// Where the baskets are, and how pairs of them become edges.
@@ -62,11 +62,27 @@ impl BasketOptions {
     }
 }
 
+impl BasketOptions {
+    /// With the columns that are there for those of a usual name that are not.
+    fn found(&self) -> Result<(Self, Option<String>)> {
+        let mut names = Names::of(&self.files)?;
+        let mut named = self.clone();
+        // With sessions, a user's rows are parted into baskets.
+        let is_of_user = self.session.is_some() && self.basket == "basket" && !names.has("basket");
+        named.basket = names.find(if is_of_user { "user" } else { &self.basket });
+        named.item = names.find(&self.item);
+        named.timestamp = names.find(&self.timestamp);
+        Ok((named, names.told()))
+    }
+}
+
 /// What was found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BasketReport {
     /// What was added.
     pub added: Added,
+    /// Columns that were taken for those of the usual names.
+    pub columns: Option<String>,
     /// Baskets with at least two items.
     pub baskets: usize,
     /// Rows about items that the dataset lacks.
@@ -83,7 +99,10 @@ pub struct BasketReport {
 
 impl fmt::Display for BasketReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { baskets, unknown_items, bad, supported_pairs, signal, .. } = self;
+        let Self { columns, baskets, unknown_items, bad, supported_pairs, signal, .. } = self;
+        if let Some(columns) = columns {
+            writeln!(f, "  {columns}")?;
+        }
         writeln!(f, "  {baskets} baskets of two items or more; {unknown_items} rows of unknown items, {bad} bad")?;
         writeln!(f, "  {supported_pairs} pairs stand together often enough")?;
         write!(f, "{}", self.added)?;
@@ -102,6 +121,7 @@ impl fmt::Display for BasketReport {
 /// # Errors
 /// Tables that cannot be read, and rows of which none names an item of the dataset.
 pub fn add_baskets(dataset: &mut Dataset, options: &BasketOptions) -> Result<BasketReport> {
+    let (options, columns) = &options.found()?;
     let mut rows: Vec<(u64, i64, u32)> = Vec::new();
     let (mut total, mut unknown_items) = (0_u64, 0_u64);
     let mut bad = BadRows::new(options.skip_bad);
@@ -146,7 +166,16 @@ pub fn add_baskets(dataset: &mut Dataset, options: &BasketOptions) -> Result<Bas
     // Degrees were limited when the edges were chosen.
     let prune = PruneOptions { support: options.support, degree: 0 };
     let added = attach(dataset, vec![Draft { relation, edges }], &prune, Vec::new())?;
-    Ok(BasketReport { added, baskets, unknown_items, bad, supported_pairs, signal, popularity_hit })
+    Ok(BasketReport {
+        added,
+        columns: columns.clone(),
+        baskets,
+        unknown_items,
+        bad,
+        supported_pairs,
+        signal,
+        popularity_hit,
+    })
 }
 
 const USUAL: [&str; 4] = [

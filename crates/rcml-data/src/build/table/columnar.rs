@@ -22,14 +22,10 @@ pub(super) fn each<T: Send>(
     parse: &(impl Fn(&mut [Value]) -> T + Sync),
     sink: &mut impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let broken = |e: parquet::errors::ParquetError| {
-        Error::problems(vec![Problem::of(path, format!("no readable Parquet: {e}"))])
-    };
-    let file = File::open(path).map_err(|e| Error::io(path, e))?;
-    let reader = SerializedFileReader::new(file).map_err(broken)?;
+    let broken = |e| broken(path, &e);
+    let reader = open(path)?;
     let schema = reader.metadata().file_metadata().schema();
-    let names: Vec<String> = schema.get_fields().iter().map(|field| field.name().to_owned()).collect();
-    positions(path, columns, &names)?;
+    positions(path, columns, &names(schema))?;
     let kept: Vec<Arc<Type>> =
         schema.get_fields().iter().filter(|field| columns.iter().any(|c| c.name == field.name())).cloned().collect();
     let projection = Type::group_type_builder(schema.name()).with_fields(kept).build().map_err(broken)?;
@@ -57,6 +53,24 @@ pub(super) fn each<T: Send>(
             sink(number, Ok(row))?;
         }
     }
+}
+
+/// The names of the columns.
+pub(super) fn header(path: &Path) -> Result<Vec<String>> {
+    Ok(names(open(path)?.metadata().file_metadata().schema()))
+}
+
+fn open(path: &Path) -> Result<SerializedFileReader<File>> {
+    let file = File::open(path).map_err(|e| Error::io(path, e))?;
+    SerializedFileReader::new(file).map_err(|e| broken(path, &e))
+}
+
+fn names(schema: &Type) -> Vec<String> {
+    schema.get_fields().iter().map(|field| field.name().to_owned()).collect()
+}
+
+fn broken(path: &Path, e: &parquet::errors::ParquetError) -> Error {
+    Error::problems(vec![Problem::of(path, format!("no readable Parquet: {e}"))])
 }
 
 /// A field as JSON has it; bytes that are text become text, moments become milliseconds.

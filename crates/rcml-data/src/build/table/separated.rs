@@ -1,8 +1,9 @@
 //! Separated values with a header line, compressed or not.
 
+use std::io::Read;
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder};
+use csv::{ByteRecord, Reader, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::Value;
 
@@ -18,22 +19,10 @@ pub(super) fn each<T: Send>(
     parse: &(impl Fn(&mut [Value]) -> T + Sync),
     sink: &mut impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let broken = |line: u64, e: &csv::Error| {
-        Error::problems(vec![Problem::at(path, line as usize, format!("cannot be read from here on: {e}"))])
-    };
-    let mut reader = ReaderBuilder::new()
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter(path)?)
-        .from_reader(lines::open(path)?);
+    let broken = |line, e: &csv::Error| broken(path, line, e);
+    let mut reader = reader(path)?;
+    let header = first(path, &mut reader)?;
     let mut record = ByteRecord::new();
-    if !reader.read_byte_record(&mut record).map_err(|e| broken(1, &e))? {
-        return Err(Error::problems(vec![Problem::at(path, 1, "is empty: expected a header line")]));
-    }
-    let header: Vec<String> = record
-        .iter()
-        .map(|cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned())
-        .collect();
     let positions = positions(path, columns, &header)?;
     loop {
         let mut rows = Vec::with_capacity(CHUNK);
@@ -67,9 +56,32 @@ pub(super) fn each<T: Send>(
     }
 }
 
+/// The names of the columns.
+pub(super) fn header(path: &Path) -> Result<Vec<String>> {
+    first(path, &mut reader(path)?)
+}
+
+fn reader(path: &Path) -> Result<Reader<Box<dyn Read>>> {
+    let file: Box<dyn Read> = Box::new(lines::open(path)?);
+    Ok(ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(path)?).from_reader(file))
+}
+
+/// The header, which comes first.
+fn first(path: &Path, reader: &mut Reader<Box<dyn Read>>) -> Result<Vec<String>> {
+    let mut record = ByteRecord::new();
+    if !reader.read_byte_record(&mut record).map_err(|e| broken(path, 1, &e))? {
+        return Err(Error::problems(vec![Problem::at(path, 1, "is empty: expected a header line")]));
+    }
+    let name = |cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned();
+    Ok(record.iter().map(name).collect())
+}
+
+fn broken(path: &Path, line: u64, e: &csv::Error) -> Error {
+    Error::problems(vec![Problem::at(path, line as usize, format!("cannot be read from here on: {e}"))])
+}
+
 /// The separator that the header has most of; a comma where it has none.
 fn delimiter(path: &Path) -> Result<u8> {
-    use std::io::Read;
     let mut start = Vec::new();
     lines::open(path)?.take(1 << 16).read_to_end(&mut start).map_err(|e| Error::io(path, e))?;
     let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
