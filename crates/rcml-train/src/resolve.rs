@@ -67,8 +67,12 @@ fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let mut place = table;
     let mut parts = key.split('.').peekable();
     while let Some(part) = parts.next() {
-        if parts.peek().is_none() && key.strip_suffix(part).is_some_and(|table| table == OPEN) {
-            place.insert(part.into(), value);
+        // Names of parameters have dots of their own, with quotes around them as in a file or without.
+        if part == "rates"
+            && let Some(name) = key.strip_prefix(OPEN)
+            && let Some(rates) = place.get_mut(part).and_then(Value::as_table_mut)
+        {
+            rates.insert(name.trim_matches('"').into(), value);
             return Ok(());
         }
         if parts.peek().is_some() && key.starts_with(FEATURES) && key[FEATURES.len()..].split('.').next() == Some(part)
@@ -173,6 +177,7 @@ mod tests {
         let config = resolve(&[
             "objective.intra=1",
             "optimizer.rates.image=2",
+            "optimizer.rates.text.skip=0.5",
             "model.conditioner.pool=summary",
             "model.same_item=is it",
             "model.features.sound.encoder=patches",
@@ -183,7 +188,7 @@ mod tests {
         assert_eq!((sound.encoder, sound.transformer.depth, sound.patch), (FeatureKind::Patches, 1, 16));
         assert_eq!((config.objective.intra, config.model.conditioner.pool), (1.0, Pool::Summary));
         assert_eq!(config.model.same_item, "is it");
-        assert_eq!(config.optimizer.rates["image"], 2.0);
+        assert_eq!((config.optimizer.rates["image"], config.optimizer.rates["text.skip"]), (2.0, 0.5));
         let config = resolve(&["model.conditioner.attention.summary_bias=hard"]).unwrap();
         assert_eq!(config.model.conditioner.attention.summary_bias, SummaryBias::Hard);
     }

@@ -8,7 +8,7 @@ use oxrdf::{NamedOrBlankNode, Term};
 use oxttl::NTriplesParser;
 
 use super::draft::{Draft, attach, distinct_ids, phrased};
-use super::words::spoken;
+use super::words::{clause, spoken};
 use super::{Added, PruneOptions};
 use crate::build::interactions::slug;
 use crate::build::table::{self, BadRows, Column};
@@ -178,6 +178,8 @@ fn relation(predicate: &str, symmetric: bool, options: &TripleOptions) -> crate:
                 format!("is linked with it by {words}"),
                 format!("the two share the link {words}"),
             ]
+        } else if let Some(clause) = clause(&words) {
+            vec![clause.clone(), format!("it {clause}"), format!("what it {clause}")]
         } else {
             vec![
                 format!("has as its {words}"),
@@ -330,6 +332,13 @@ mod tests {
         assert!(dataset.relations[0].descriptions.len() > 2);
         let error = built("wn.nt", &format!("{WORDNET}<a> <b> .\n"), |_| {}).unwrap_err().to_string();
         assert!(error.contains("wn.nt:8"), "{error}");
+    }
+
+    #[test]
+    fn predicates_that_are_clauses_are_said_as_they_are() {
+        let (built, _) = built("p.tsv", "a\tisPartOf\tb\na\tlocated_in\tc\nb\tgenre\tc\n", |_| {}).unwrap();
+        let said: Vec<&str> = built.relations.iter().map(|r| r.description()).collect();
+        assert_eq!(said, ["has as its genre", "is part of", "is located in"]);
     }
 
     #[test]

@@ -21,6 +21,22 @@ pub(super) fn spoken(name: &str) -> String {
     words.trim_end().to_owned()
 }
 
+/// What a predicate says if it is no noun: "has a part" -> "has a part", "belongs to" -> "belongs to", "located in" -> "is
+/// located in".
+pub(super) fn clause(words: &str) -> Option<String> {
+    const VERBS: [&str; 10] = ["is", "are", "was", "were", "has", "have", "had", "can", "does", "did"];
+    const PREPOSITIONS: [&str; 14] =
+        ["of", "in", "by", "for", "to", "from", "with", "at", "on", "as", "than", "after", "before", "about"];
+    let (first, last) = (words.split(' ').next()?, words.rsplit(' ').next()?);
+    if first == last {
+        return None;
+    }
+    let (is_verb, is_of) = (VERBS.contains(&first), PREPOSITIONS.contains(&last));
+    // "belongs", "consists"
+    let is_said = is_verb || (is_of && singular(first) != first);
+    if is_said { Some(words.into()) } else { is_of.then(|| format!("is {words}")) }
+}
+
 /// "a", "a and b", "a, b and c".
 pub(super) fn list(names: &[String]) -> String {
     match names {
@@ -75,6 +91,25 @@ mod tests {
             assert_eq!(spoken(name), words);
         }
         assert_eq!(list(&["a".into(), "b".into(), "c".into()]), "a, b and c");
+    }
+
+    #[test]
+    fn clauses_are_told_from_nouns() {
+        for (words, said) in [
+            ("has a variant with lock", Some("has a variant with lock")),
+            ("is part of", Some("is part of")),
+            ("part of", Some("is part of")),
+            ("sub class of", Some("is sub class of")),
+            ("located in", Some("is located in")),
+            ("belongs to", Some("belongs to")),
+            ("genre", None),
+            ("place of birth", None),
+            ("has", None),
+            ("of", None),
+            ("", None),
+        ] {
+            assert_eq!(clause(words).as_deref(), said, "{words}");
+        }
     }
 
     #[test]
