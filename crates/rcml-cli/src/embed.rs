@@ -76,7 +76,7 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     }
 
     let progress = Progress::new("embedding", items.len());
-    let (width, mut missing) = (embedder.config().width, 0);
+    let (width, mut missing) = (embedder.width(), 0);
     let mut piece = |chunk: &[u32]| -> Result<Vec<f32>> {
         let first = chunk.first().map_or(0, |item| *item as usize);
         let encoded = embedder.encode(&reader, chunk, &|done| progress.set(first + done))?;

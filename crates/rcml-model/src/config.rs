@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{FusionConfig, Roles};
+use crate::{ExactWordsConfig, FusionConfig, Roles};
 use rcml_attention::{ConditionerConfig, Modulate, Pool};
 use rcml_encoders::pretrained::Projection;
 use rcml_encoders::{FeatureConfig, FeatureShape, TextConfig, TextTokenizer, VisionConfig, WordStart};
@@ -58,6 +58,8 @@ pub struct ModelConfig {
     pub fusion: FusionConfig,
     /// Whether the relation's text is appended to item texts.
     pub relation_in_text: RelationInText,
+    /// Words as they are written, beside what is learned.
+    pub exact_words: ExactWordsConfig,
     /// Whether relations are told apart by their words. Without, every relation conditions as the generic sentence `same_item` does:
     /// an ablation.
     pub relation_words: bool,
@@ -119,6 +121,7 @@ impl Default for ModelConfig {
             center: true,
             fusion: FusionConfig::default(),
             relation_in_text: RelationInText::None,
+            exact_words: ExactWordsConfig::default(),
             relation_words: true,
             same_item: "is the same item as".into(),
             text: TextConfig::default(),
@@ -165,6 +168,9 @@ impl ModelConfig {
                  found pool {:?} and modulate {:?}",
                 conditioner.pool, conditioner.modulate
             ));
+        }
+        if self.exact_words.width == 0 {
+            return Err("exact_words.width: expected at least 1, found 0".into());
         }
         if self.same_item.trim().is_empty() {
             return Err("same_item: expected a sentence, found an empty text".into());

@@ -1,6 +1,7 @@
 //! A trained model at work.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_attention::{Modulate, Pool, Relations};
@@ -11,8 +12,8 @@ use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
 
 use crate::{
-    ConditionedSide, Error, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles, TextReader,
-    Towers, load_weights,
+    ConditionedSide, Error, ExactWords, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles,
+    TextReader, Towers, load_weights,
 };
 
 /// Items encoded at a time: bounds the memory of the encoders' activations.
@@ -29,6 +30,8 @@ pub struct Embedder {
     texts: TextReader,
     image: ImageConfig,
     device: Device,
+    /// Words beside the model's vectors.
+    exact: Option<Arc<ExactWords>>,
 }
 
 /// A relation as words, and the end of it that items are embedded as.
@@ -47,6 +50,8 @@ pub struct EncodedItems {
     /// Items a chunk.
     chunk: usize,
     modalities: Vec<EncodedColumn>,
+    /// The vectors of the items' words, chunk by chunk; none where the model takes no words beside.
+    words: Vec<Tensor<2>>,
 }
 
 #[derive(Debug, Clone)]
@@ -56,7 +61,8 @@ struct EncodedColumn {
     present: Vec<bool>,
 }
 
-/// Unit vectors of N items under one relation.
+/// Unit vectors of N items under one relation. D is the model's width, and that of the [words](ExactWords) beside it where there are
+/// any.
 #[derive(Debug, Clone)]
 pub struct Embeddings {
     /// Per modality: its name, `[N, D]` vectors (zero where missing), and which items have it.
@@ -75,11 +81,17 @@ struct SavedConfig {
 impl Embedder {
     /// A model fresh from training.
     pub fn new(model: Rcml, config: ModelConfig, texts: TextReader, image: ImageConfig, device: Device) -> Self {
-        Self { model, config, texts, image, device }
+        Self { model, config, texts, image, device, exact: None }
     }
 
-    /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`, and the pretrained encoders that it
-    /// names.
+    /// With the words of texts beside the model's vectors; a share of 0 is none.
+    pub fn with_exact_words(self, words: Option<ExactWords>) -> Self {
+        let exact = words.filter(|words| words.share() > 0.0).map(Arc::new);
+        Self { exact, ..self }
+    }
+
+    /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`, `words.json` where it is, and the pretrained
+    /// encoders that it names.
     ///
     /// # Errors
     /// Names the file that is missing or does not fit.
@@ -96,7 +108,8 @@ impl Embedder {
         let model = saved.model.init(&TemperatureConfig::default(), &WordStart::default(), device);
         let model = texts.towers().adapt(model, device)?;
         let model = load_weights(model, &saved.model.pretrained, run.join("model.safetensors"))?;
-        Ok(Self::new(model, saved.model, texts, saved.image, device.clone()))
+        let words = ExactWords::load(run)?;
+        Ok(Self::new(model, saved.model, texts, saved.image, device.clone()).with_exact_words(words))
     }
 
     /// The encoders as training finds them under `seed`, without any conditioning: pretrained ones as they are, others random.
@@ -116,12 +129,17 @@ impl Embedder {
         let model = config.init(&TemperatureConfig::default(), &words, &self.device);
         let model = self.texts.towers().adapt(model, &self.device)?;
         model.draw();
-        Ok(Self { model, config, ..self.clone() })
+        Ok(Self { model, config, exact: None, ..self.clone() })
     }
 
     /// The model's configuration.
     pub fn config(&self) -> &ModelConfig {
         &self.config
+    }
+
+    /// Channels of an embedding: the model's, and those of words beside them.
+    pub fn width(&self) -> usize {
+        self.config.width + self.exact.as_ref().map_or(0, |words| words.width())
     }
 
     /// Prepares the items of a dataset for this model.
@@ -140,7 +158,7 @@ impl Embedder {
     /// A picture that has become unreadable.
     pub fn encode(&self, reader: &ItemReader, items: &[u32], progress: &dyn Fn(usize)) -> Result<EncodedItems> {
         let size = self.chunk();
-        let mut encoded = EncodedItems { items: items.to_vec(), chunk: size, modalities: vec![] };
+        let mut encoded = EncodedItems { items: items.to_vec(), chunk: size, modalities: vec![], words: vec![] };
         for (done, chunk) in items.chunks(size).enumerate() {
             let batch = reader.batch(chunk)?;
             for (slot, modality) in self.model.encode(&self.config, &batch, &self.device).into_iter().enumerate() {
@@ -151,6 +169,10 @@ impl Embedder {
                 let column = &mut encoded.modalities[slot];
                 column.chunks.push(self.keep(modality.tokens));
                 column.present.extend(modality.present);
+            }
+            if let Some(exact) = &self.exact {
+                let texts: Vec<(u32, Option<&str>)> = chunk.iter().map(|item| (*item, reader.text(*item))).collect();
+                encoded.words.push(exact.rows(&texts, &self.device));
             }
             progress(done * size + chunk.len());
         }
@@ -209,13 +231,17 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn encode_texts<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<EncodedItems> {
         let mut column = EncodedColumn { name: "text".into(), chunks: vec![], present: vec![true; texts.len()] };
-        let chunk = self.chunk();
+        let (chunk, mut words) = (self.chunk(), vec![]);
         for texts in texts.chunks(chunk) {
+            if let Some(exact) = &self.exact {
+                let texts: Vec<(u32, Option<&str>)> = (0..).zip(texts.iter().map(|text| Some(text.as_ref()))).collect();
+                words.push(exact.rows(&texts, &self.device));
+            }
             let texts = self.texts.read_once(texts)?;
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
             column.chunks.push(self.keep(tokens));
         }
-        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), chunk, modalities: vec![column] })
+        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), chunk, modalities: vec![column], words })
     }
 
     /// The embedding that a relation conditions with.
@@ -256,7 +282,11 @@ impl Embedder {
         });
         let fused = fused.reduce(|a, b| a + b);
         let fused = fused.ok_or_else(|| Error::input("the data set has none of the model's modalities"))?;
-        Ok(Embeddings { modalities, fused: l2_normalize(fused) })
+        let embeddings = Embeddings { modalities, fused: l2_normalize(fused) };
+        Ok(match &self.exact {
+            Some(exact) => with_words(exact, embeddings, Tensor::cat(items.words.clone(), 0)),
+            None => embeddings,
+        })
     }
 
     fn relation(&self, text: &str, role: Role) -> Result<Relations> {
@@ -286,6 +316,23 @@ impl Embedder {
     }
 }
 
+/// Puts the vectors of words beside the fused embeddings and those of texts; other modalities have zeros there.
+fn with_words(exact: &ExactWords, embeddings: Embeddings, words: Tensor<2>) -> Embeddings {
+    let Embeddings { modalities, fused } = embeddings;
+    let beside = |(name, z, present): (String, Tensor<2>, Vec<bool>)| {
+        let wide = if name == "text" {
+            let mask: Vec<f32> = present.iter().map(|has| f32::from(*has)).collect();
+            let mask = Tensor::<2>::from_data(TensorData::new(mask, [present.len(), 1]), &words.device());
+            exact.beside(z, words.clone() * mask)
+        } else {
+            Tensor::cat(vec![z, words.zeros_like()], 1)
+        };
+        (name, wide, present)
+    };
+    let modalities = modalities.into_iter().map(beside).collect();
+    Embeddings { modalities, fused: exact.beside(fused, words.clone()) }
+}
+
 fn other_encoder() -> Error {
     Error::input("the texts were read for another text encoder than the model's")
 }
@@ -308,16 +355,14 @@ impl EncodedItems {
 
     /// The items at `rows` (positions in [`Self::items`]), in that order.
     pub fn select(&self, rows: &[u32]) -> Self {
+        let pieces = || rows.chunk_by(|a, b| *a as usize / self.chunk == *b as usize / self.chunk);
         let column = |column: &EncodedColumn| {
-            let pieces = rows.chunk_by(|a, b| *a as usize / self.chunk == *b as usize / self.chunk);
-            let chunks = pieces.map(|piece| {
+            let chunks = pieces().map(|piece| {
                 let chunk = &column.chunks[piece[0] as usize / self.chunk];
-                if piece.len() == chunk.dims()[0] && piece.is_sorted_by(|a, b| a < b) {
-                    return chunk.clone();
+                match self.within(piece, chunk.dims()[0], &chunk.states.device()) {
+                    None => chunk.clone(),
+                    Some(index) => chunk.select(index),
                 }
-                let within: Vec<i32> = piece.iter().map(|row| (*row as usize % self.chunk) as i32).collect();
-                let index = TensorData::new(within, [piece.len()]);
-                chunk.select(Tensor::<1, Int>::from_data(index, &chunk.states.device()))
             });
             EncodedColumn {
                 name: column.name.clone(),
@@ -325,10 +370,27 @@ impl EncodedItems {
                 present: rows.iter().map(|row| column.present[*row as usize]).collect(),
             }
         };
+        let words = pieces().filter_map(|piece| {
+            let chunk = self.words.get(piece[0] as usize / self.chunk)?;
+            Some(match self.within(piece, chunk.dims()[0], &chunk.device()) {
+                None => chunk.clone(),
+                Some(index) => chunk.clone().select(0, index),
+            })
+        });
         Self {
             items: rows.iter().map(|row| self.items[*row as usize]).collect(),
             chunk: self.chunk,
             modalities: self.modalities.iter().map(column).collect(),
+            words: words.collect(),
         }
+    }
+
+    /// Where the rows of one chunk of `length` rows are in it; `None` for all of them in their order.
+    fn within(&self, rows: &[u32], length: usize, device: &Device) -> Option<Tensor<1, Int>> {
+        if rows.len() == length && rows.is_sorted_by(|a, b| a < b) {
+            return None;
+        }
+        let within: Vec<i32> = rows.iter().map(|row| (*row as usize % self.chunk) as i32).collect();
+        Some(Tensor::from_data(TensorData::new(within, [rows.len()]), device))
     }
 }

@@ -13,7 +13,8 @@ use rcml_encoders::pretrained::cache_folder;
 use rcml_encoders::{TextTokenizer, WordStart};
 use rcml_losses::{AnchorRow, Objective, PairTargets};
 use rcml_model::{
-    ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, TextInput, TextReader, Towers,
+    ExactWords, ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, TextInput,
+    TextReader, Towers,
 };
 
 use crate::generated::wrong_texts;
@@ -26,6 +27,8 @@ pub(crate) struct RunData {
     pub(crate) texts: TextReader,
     /// What the words of the model's own text encoder weigh and mean at the start.
     pub(crate) words: WordStart,
+    /// Counts of the words of training texts.
+    pub(crate) exact: ExactWords,
     pub(crate) reader: ItemReader,
     pub(crate) sampler: RelationSampler,
     pub(crate) record: TrainingRecord,
@@ -110,8 +113,9 @@ impl RunData {
         let steps = config.training.steps.count(train.len(), pairs, config.sampler.items);
         config.training.steps = Steps::Exactly(steps);
         config.training.validate_every = Interval::Exactly(config.training.validate_every.of(steps));
-        let mut texts: Vec<&str> =
-            train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref()).collect();
+        let own = || train.iter().filter_map(|item| dataset.items[*item as usize].text.as_deref());
+        let exact = ExactWords::count(own(), config.model.exact_words.width);
+        let mut texts: Vec<&str> = own().collect();
         let seen = dataset.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
         texts.extend(seen.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str)));
         texts.push(&config.model.same_item);
@@ -167,6 +171,7 @@ impl RunData {
             splits,
             texts: reads,
             words,
+            exact,
             reader,
             sampler,
             record,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rcml_attention::{AttentionConfig, AttentionInit, ConditionerConfig, Modulate, Pool, SummaryBias};
 use rcml_losses::{Average, Between, Denominator, ObjectiveConfig, Over, TemperatureConfig, TermConfig};
-use rcml_model::{FusionConfig, ModelConfig, RelationInText, Roles};
+use rcml_model::{ExactWordsConfig, FusionConfig, ModelConfig, RelationInText, Roles};
 
 use crate::RunConfig;
 
@@ -22,6 +22,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
         conditioner: conditioner(Pool::Summary, Modulate::None),
         roles: Roles::None,
         translate: false,
+        exact_words: ExactWordsConfig::NONE,
         ..base.model.clone()
     };
     match name {
@@ -46,6 +47,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 roles: Roles::None,
                 translate: false,
                 normalize_relations: false,
+                exact_words: ExactWordsConfig::NONE,
                 fusion: FusionConfig::Mean,
                 conditioner: ConditionerConfig {
                     attention: AttentionConfig {
@@ -67,6 +69,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
             model: ModelConfig {
                 conditioner: conditioner(Pool::Summary, Modulate::Gate),
                 translate: false,
+                exact_words: ExactWordsConfig::NONE,
                 ..base.model.clone()
             },
             ..base

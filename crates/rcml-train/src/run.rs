@@ -13,7 +13,7 @@ use rcml_data::{Prefetch, write_whole};
 use rcml_encoders::pretrained::count_parameters;
 use rcml_eval::metrics::mean;
 use rcml_losses::{Objective, Term};
-use rcml_model::{Rcml, save_weights};
+use rcml_model::{ExactWords, Rcml, WordShare, save_weights};
 
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::clip;
@@ -25,7 +25,7 @@ use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
 use crate::start::Start;
 use crate::step::{Forward, forward};
-use crate::validation::{METRIC, Validation, is_as_good};
+use crate::validation::{METRIC, Validation, is_as_good, is_better};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
 /// Batches in a row without anything to learn from, after which a run gives up.
@@ -171,7 +171,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         {
             let begun = Instant::now();
             let kept = start.kept(&model);
-            let found = validation.measure(&kept, &config.model, &config.image, &data)?;
+            let found = validation.measure(&kept, &config.model, &config.image, &data, None)?;
             let value = mean(&found).unwrap_or_default();
             rate.validation = begun.elapsed().as_secs_f64();
             let best = progress.best_value.is_none_or(|best| value > best);
@@ -206,8 +206,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     }
     let last = start.kept(&model);
     let mut best = checkpoints.load_best(last.clone(), &device)?;
-    if let Some(validation) = validation.filter(|_| !early && progress.best_step < progress.step) {
-        let measure = |model: &Rcml| validation.measure(model, &config.model, &config.image, &data);
+    if let Some(validation) = validation.as_ref().filter(|_| !early && progress.best_step < progress.step) {
+        let measure = |model: &Rcml| validation.measure(model, &config.model, &config.image, &data, None);
         let (of_last, of_best) = (measure(&last)?, measure(&best)?);
         if is_as_good(&of_last, &of_best) {
             observer.event(&Event::Message(format!(
@@ -218,11 +218,54 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
             best = last;
         }
     }
+    if let Some(words) = exact_words(&best, &config, &data, validation.as_ref(), &mut progress, observer)? {
+        log.write(progress.step, "validation", &[("exact_words".into(), words.share())])?;
+        words.save(out)?;
+    }
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
     let outcome = outcome(&progress, begun, false);
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);
     observer.event(&Event::Finished { steps, seconds, best_step, early });
     Ok(outcome)
+}
+
+/// The words beside the model's vectors, with the share of a score that they get: the one that was asked for, or the usual one,
+/// unless validation finds another better by more than chance. It asks under seen relations alone and words help new ones most, so that
+/// it takes more to leave them out.
+fn exact_words(
+    model: &Rcml,
+    config: &RunConfig,
+    data: &RunData,
+    validation: Option<&Validation>,
+    progress: &mut Progress,
+    observer: &mut dyn Observer,
+) -> Result<Option<ExactWords>> {
+    if !config.model.modalities.iter().any(|modality| modality.name == "text") {
+        return Ok(None);
+    }
+    let with = |share| (share > 0.0).then(|| data.exact.clone().with_share(share));
+    let share = match (config.model.exact_words.share, validation) {
+        (WordShare::Exactly(share), _) => share,
+        (WordShare::Auto, None) => WordShare::USUAL,
+        (WordShare::Auto, Some(validation)) => {
+            let measure = |share| validation.measure(model, &config.model, &config.image, data, with(share));
+            let [without, usual, large] = [measure(0.0)?, measure(WordShare::USUAL)?, measure(WordShare::LARGE)?];
+            let (share, found) = if is_better(&large, &usual, 1.0) {
+                (WordShare::LARGE, &large)
+            } else if is_better(&without, &usual, 2.0) {
+                (0.0, &without)
+            } else {
+                (WordShare::USUAL, &usual)
+            };
+            let (value, before) = (mean(found).unwrap_or_default(), mean(&without).unwrap_or_default());
+            observer.event(&Event::Message(format!(
+                "words in common make {share} of a score: {METRIC} {value:.4}, without them {before:.4}"
+            )));
+            progress.best_value = Some(value);
+            share
+        }
+    };
+    Ok(with(share))
 }
 
 /// Backward pass, clipping, optimiser step; values for the log, none where the batch has no term. Stops where a term is not finite, before it reaches a weight.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::module::Module;
 use rcml_data::{ImageConfig, RelationGraph, Split};
 use rcml_eval::metrics::{Rank, mean_std};
-use rcml_model::{Embedder, ModelConfig, Rcml, RelationQuery};
+use rcml_model::{Embedder, ExactWords, ModelConfig, Rcml, RelationQuery};
 
 use crate::data::RunData;
 use crate::{Error, Result};
@@ -47,17 +47,19 @@ impl Validation {
         (!questions.is_empty()).then_some(Self { items, questions, graph })
     }
 
-    /// Reciprocal rank of the answer to every question; the metric is their mean.
+    /// Reciprocal rank of the answer to every question; the metric is their mean. `words`: those beside the model's vectors.
     pub(crate) fn measure(
         &self,
         model: &Rcml,
         config: &ModelConfig,
         image: &ImageConfig,
         data: &RunData,
+        words: Option<ExactWords>,
     ) -> Result<Vec<f64>> {
         let model = model.valid();
         let device = model.devices().into_iter().next().ok_or_else(|| Error::input("the model has no parameters"))?;
         let embedder = Embedder::new(model, config.clone(), data.texts.clone(), image.clone(), device.inner());
+        let embedder = embedder.with_exact_words(words);
         let encoded = embedder.encode(&data.reader, &self.items, &|_| {})?;
         let mut found = Vec::new();
         for (relation, questions) in &self.questions {
@@ -93,10 +95,21 @@ const ENOUGH: usize = 100;
 /// Whether the last step answers the questions no worse than the best one by more than a standard error of the difference. Then
 /// the best was the best of many by chance, and the last step has all that the rate's decline brought.
 pub(crate) fn is_as_good(last: &[f64], best: &[f64]) -> bool {
-    let differences: Vec<f64> = last.iter().zip(best).map(|(last, best)| last - best).collect();
-    let Some(found) = mean_std(&differences) else { return true };
+    let Some((gain, error)) = gain(best, last) else { return true };
+    -gain <= error
+}
+
+/// Whether answers are better than those before by more than so many standard errors of the difference, over enough questions.
+pub(crate) fn is_better(now: &[f64], before: &[f64], errors: f64) -> bool {
+    now.len() >= ENOUGH && gain(before, now).is_some_and(|(gain, error)| gain > errors * error)
+}
+
+/// The mean difference of paired answers and its standard error, which is 0 for too few.
+fn gain(before: &[f64], now: &[f64]) -> Option<(f64, f64)> {
+    let differences: Vec<f64> = now.iter().zip(before).map(|(now, before)| now - before).collect();
+    let found = mean_std(&differences)?;
     let error = found.std.filter(|_| found.count >= ENOUGH).map_or(0.0, |std| std / (found.count as f64).sqrt());
-    -found.mean <= error
+    Some((found.mean, error))
 }
 
 #[cfg(test)]
@@ -116,5 +129,9 @@ mod tests {
         assert!(!is_as_good(&with(&|i| noise(i) - 0.01, 400), &best), "a loss of 0.015");
         assert!(!is_as_good(&with(&|_| -0.001, 400), &best), "every question loses");
         assert!(is_as_good(&with(&|_| 0.0, 3), &best[..3]) && is_as_good(&with(&|_| 0.1, 3), &best[..3]));
+        let better = |change: &dyn Fn(usize) -> f64, n: usize, errors| is_better(&with(change, n), &best[..n], errors);
+        let gained = |i: usize| noise(i) + 0.02;
+        assert!(better(&gained, 400, 1.0) && !better(&gained, 400, 2.0) && !better(&|i| noise(i) + 0.01, 400, 1.0));
+        assert!(!better(&|_| 0.1, 90, 1.0) && !better(&|_| 0.0, 400, 1.0), "too few, nothing");
     }
 }

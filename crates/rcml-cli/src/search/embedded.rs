@@ -33,8 +33,7 @@ impl Embedded {
         start: &Start,
         relations: &[(RelationQuery, RelationQuery)],
     ) -> Result<Self> {
-        let mut embedded =
-            Self { width: embedder.config().width, relations: vec![Vectors::default(); relations.len()] };
+        let mut embedded = Self { width: embedder.width(), relations: vec![Vectors::default(); relations.len()] };
         if let Start::New(new) = start {
             check(embedder, new)?;
             let reader = read_items(embedder, new, &[0])?;

@@ -1,0 +1,296 @@
+//! The words of a text as they are written, beside what a model makes of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
+use rcml_data::{words, write_whole};
+use serde::de::{Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::{Error, Result};
+
+/// Name of the file of a run that holds them.
+const FILE: &str = "words.json";
+
+/// Exact words as a setting.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExactWordsConfig {
+    /// Channels that are added to an embedding.
+    pub width: usize,
+    /// Share of a score that they make.
+    pub share: WordShare,
+}
+
+impl Default for ExactWordsConfig {
+    fn default() -> Self {
+        Self { width: 512, share: WordShare::Auto }
+    }
+}
+
+impl ExactWordsConfig {
+    /// An embedding is what the model makes of an item and nothing else.
+    pub const NONE: Self = Self { width: 512, share: WordShare::Exactly(0.0) };
+}
+
+/// How much words in common count.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum WordShare {
+    /// [`Self::USUAL`], or what is better than that on the validation split. `"auto"` in a file.
+    #[default]
+    Auto,
+    /// So much, from 0 to 1.
+    Exactly(f64),
+}
+
+impl WordShare {
+    /// Costs seen relations next to nothing and finds more under new ones.
+    pub const USUAL: f64 = 0.2;
+    /// For catalogues in which rare words say most.
+    pub const LARGE: f64 = 0.5;
+}
+
+impl Serialize for WordShare {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        match self {
+            Self::Auto => serializer.serialize_str("auto"),
+            Self::Exactly(share) => serializer.serialize_f64(*share),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for WordShare {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(ShareOrAuto)
+    }
+}
+
+struct ShareOrAuto;
+
+impl Visitor<'_> for ShareOrAuto {
+    type Value = WordShare;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number from 0 to 1 or \"auto\" for model.exact_words.share")
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, share: f64) -> std::result::Result<WordShare, E> {
+        let fits = (0.0..=1.0).contains(&share);
+        if fits { Ok(WordShare::Exactly(share)) } else { Err(E::invalid_value(Unexpected::Float(share), &self)) }
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> std::result::Result<WordShare, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> std::result::Result<WordShare, E> {
+        self.visit_f64(number as f64)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, word: &str) -> std::result::Result<WordShare, E> {
+        if word == "auto" { Ok(WordShare::Auto) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+    }
+}
+
+/// A text as the sum of a fixed vector of random signs for each of its words, weighed by inverse document frequency: a random
+/// projection of its TF-IDF vector (random indexing: Kanerva, Kristoferson and Holst 2000), so that the product of two is nearly
+/// the cosine of those, with an error of 1 / sqrt(width). A learned embedding of some hundred numbers knows what a text is about and
+/// forgets how it was written; these tell that a rare word, such as a model's number, stands in both.
+///
+/// A word's signs come from its hash, so that words that no training text has are told apart as well.
+///
+/// ```
+/// let words = rcml_model::ExactWords::count(["a red lamp", "a red chair"], 256).with_share(0.5);
+/// let dot = |a: &str, b: &str| -> f32 {
+///     let (a, b) = (words.vector(a).unwrap(), words.vector(b).unwrap());
+///     a.iter().zip(&b).map(|(a, b)| a * b).sum()
+/// };
+/// assert!((dot("A lamp!", "a lamp") - 1.0).abs() < 1e-5 && dot("lamp X-17", "chair X-17") > dot("a lamp", "a chair"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExactWords {
+    /// Share of a score.
+    share: f64,
+    /// Channels.
+    width: usize,
+    /// Texts counted.
+    texts: usize,
+    /// Texts that a word stands in, where there is more than one.
+    texts_with: BTreeMap<String, usize>,
+}
+
+impl ExactWords {
+    /// Counts in how many texts each word stands.
+    pub fn count<'a>(texts: impl IntoIterator<Item = &'a str>, width: usize) -> Self {
+        let (mut count, mut texts_with) = (0, BTreeMap::new());
+        for text in texts {
+            count += 1;
+            let distinct: BTreeSet<String> = words(text).into_iter().collect();
+            distinct.into_iter().for_each(|word| *texts_with.entry(word).or_insert(0) += 1);
+        }
+        texts_with.retain(|_, texts| *texts > 1);
+        Self { share: 0.0, width, texts: count, texts_with }
+    }
+
+    /// With another share of a score, from 0 to 1.
+    pub fn with_share(self, share: f64) -> Self {
+        Self { share, ..self }
+    }
+
+    /// Share of a score.
+    pub fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// Channels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The unit vector of a text, `[width]`; `None` for one without words.
+    pub fn vector(&self, text: &str) -> Option<Vec<f32>> {
+        let mut counts: BTreeMap<String, f32> = BTreeMap::new();
+        words(text).into_iter().for_each(|word| *counts.entry(word).or_insert(0.0) += 1.0);
+        let mut sum = vec![0.0; self.width];
+        for (word, count) in &counts {
+            let texts = self.texts_with.get(word).copied().unwrap_or(1);
+            let rarity = 1.0 + ((self.texts as f32 + 1.0) / (texts as f32 + 1.0)).ln();
+            signs(word.as_bytes(), (1.0 + count.ln()) * rarity, &mut sum);
+        }
+        unit(sum)
+    }
+
+    /// A unit vector for an item without words: as far from all others as chance has it, so that such an item is neither
+    /// preferred nor put back.
+    fn nobody(&self, item: u32) -> Vec<f32> {
+        let mut sum = vec![0.0; self.width];
+        signs(&item.to_le_bytes(), 1.0, &mut sum);
+        unit(sum).unwrap_or_default()
+    }
+
+    /// The vectors of items, `[N, width]`.
+    pub(crate) fn rows(&self, items: &[(u32, Option<&str>)], device: &Device) -> Tensor<2> {
+        let row = |(item, text): &(u32, Option<&str>)| {
+            text.and_then(|text| self.vector(text)).unwrap_or_else(|| self.nobody(*item))
+        };
+        let rows: Vec<f32> = items.par_iter().flat_map_iter(row).collect();
+        Tensor::from_data(TensorData::new(rows, [items.len(), self.width]), device)
+    }
+
+    /// Unit embeddings with the words' beside them: the product of two rows is (1 - share) of that of the embeddings plus share times
+    /// that of the words.
+    ///
+    /// # Shapes
+    /// - z: `[N, D]`
+    /// - rows: `[N, width]`
+    /// - output: `[N, D + width]`
+    pub(crate) fn beside(&self, z: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+        Tensor::cat(vec![z * (1.0 - self.share).sqrt(), rows * self.share.sqrt()], 1)
+    }
+
+    /// Writes them into the folder of a run.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub fn save(&self, run: impl AsRef<Path>) -> Result<()> {
+        let path = run.as_ref().join(FILE);
+        let text = serde_json::to_string(self).map_err(|error| Error::file(&path, error))?;
+        write_whole(&path, |part| std::fs::write(part, text)).map_err(|error| Error::file(&path, error))
+    }
+
+    /// Reads them from the folder of a run, if it has any.
+    ///
+    /// # Errors
+    /// A file that is not what [`Self::save`] writes.
+    pub fn load(run: impl AsRef<Path>) -> Result<Option<Self>> {
+        let path = run.as_ref().join(FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
+        let found: Self = serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
+        if found.width == 0 || !(0.0..=1.0).contains(&found.share) {
+            let (width, share) = (found.width, found.share);
+            let message = format!("expected a width of at least 1 and a share from 0 to 1, found {width} and {share}");
+            return Err(Error::file(&path, message));
+        }
+        Ok(Some(found))
+    }
+}
+
+/// Adds a weight with the signs that a name has.
+fn signs(name: &[u8], weight: f32, sum: &mut [f32]) {
+    for (block, values) in sum.chunks_mut(64).enumerate() {
+        let bits = xxh3_64_with_seed(name, block as u64);
+        for (at, value) in values.iter_mut().enumerate() {
+            *value += if bits >> at & 1 == 1 { weight } else { -weight };
+        }
+    }
+}
+
+/// At unit length; `None` for zeros.
+fn unit(mut vector: Vec<f32>) -> Option<Vec<f32>> {
+    let length = vector.iter().map(|value| value * value).sum::<f32>().sqrt();
+    vector.iter_mut().for_each(|value| *value /= length);
+    (length > 0.0).then_some(vector)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dot(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    #[test]
+    fn products_are_those_of_tf_idf() {
+        let texts = ["red lamp", "red chair", "red oak sofa", "oak table"];
+        let idf = |n: f32| 1.0 + (5.0 / (n + 1.0)).ln();
+        let (red, oak, lamp, table) = (idf(3.0), idf(2.0), idf(1.0), idf(1.0));
+        let cosine = |a: &[f32], b: &[f32]| dot(a, b) / (dot(a, a) * dot(b, b)).sqrt();
+        // Over (red, oak, lamp, table); an error of 1 / sqrt(width) is one standard deviation.
+        let expected = cosine(&[red, 0.0, lamp, 0.0], &[red, 0.0, 0.0, table]);
+        let words = ExactWords::count(texts, 1 << 14);
+        let found = dot(&words.vector("red lamp").unwrap(), &words.vector("RED, table").unwrap());
+        assert!((found - expected).abs() < 0.03, "{found} {expected}");
+        let expected = cosine(&[0.0, oak], &[2f32.ln().mul_add(red, red), oak]);
+        let found = dot(&words.vector("oak").unwrap(), &words.vector("red oak red").unwrap());
+        assert!((found - expected).abs() < 0.03, "{found} {expected}");
+    }
+
+    #[test]
+    fn items_without_words_are_near_nobody() {
+        let words = ExactWords::count(["red lamp", "red chair"], 256).with_share(0.25);
+        assert_eq!((words.vector("?!"), words.vector("")), (None, None));
+        for (_, device) in rcml_kernels::device::test_devices() {
+            let rows = words.rows(&[(7, None), (8, Some("--")), (9, Some("red lamp"))], &device);
+            let products = rows.clone().matmul(rows.clone().transpose()).into_data().try_to_vec::<f32>().unwrap();
+            for (at, product) in products.iter().enumerate() {
+                let expected = if at % 4 == 0 { 1.0 } else { 0.0 };
+                assert!((product - expected).abs() < 0.25, "{products:?}");
+            }
+            let z = Tensor::<2>::from_floats([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], &device);
+            let beside = words.beside(z, rows);
+            let found = beside.clone().matmul(beside.transpose()).into_data().try_to_vec::<f32>().unwrap();
+            assert!((found[1] - (0.75 * 0.6 + 0.25 * products[1])).abs() < 1e-5 && (found[8] - 1.0).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn a_run_keeps_them() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(ExactWords::load(dir.path()).unwrap(), None);
+        let words = ExactWords::count(["red lamp", "red chair"], 64).with_share(0.5);
+        words.save(dir.path()).unwrap();
+        assert_eq!(ExactWords::load(dir.path()).unwrap(), Some(words));
+        std::fs::write(dir.path().join(FILE), r#"{"share": 2, "width": 64, "texts": 1, "texts_with": {}}"#).unwrap();
+        let error = ExactWords::load(dir.path()).unwrap_err().to_string();
+        assert!(error.contains("words.json") && error.contains("from 0 to 1"), "{error}");
+    }
+}
