@@ -31,6 +31,9 @@ use crate::{Error, Event, Observer, Result, RunConfig};
 /// Batches in a row without anything to learn from, after which a run gives up.
 const MOST_BARREN: u64 = 50;
 
+/// Share of the validation metric that words may cost. It asks under seen relations alone; under new ones words bring many times as much.
+const MOST_COST: f64 = 0.05;
+
 /// What to train, on what, where.
 pub struct TrainOptions<'a> {
     /// Folder of the dataset.
@@ -219,7 +222,6 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         }
     }
     if let Some(words) = exact_words(&best, &config, &data, validation.as_ref(), &mut progress, observer)? {
-        log.write(progress.step, "validation", &[("exact_words".into(), words.share())])?;
         words.save(out)?;
     }
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
@@ -230,8 +232,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
 }
 
 /// The words beside the model's vectors, with the share of a score that they get: the one that was asked for, or the usual one,
-/// unless validation finds another better by more than chance. It asks under seen relations alone and words help new ones most, so that
-/// it takes more to leave them out.
+/// unless validation finds more of them better by more than chance, or that they cost too much.
 fn exact_words(
     model: &Rcml,
     config: &RunConfig,
@@ -250,14 +251,16 @@ fn exact_words(
         (WordShare::Auto, Some(validation)) => {
             let measure = |share| validation.measure(model, &config.model, &config.image, data, with(share));
             let [without, usual, large] = [measure(0.0)?, measure(WordShare::USUAL)?, measure(WordShare::LARGE)?];
+            let before = mean(&without).unwrap_or_default();
+            let costs = before - mean(&usual).unwrap_or_default();
             let (share, found) = if is_better(&large, &usual, 1.0) {
                 (WordShare::LARGE, &large)
-            } else if is_better(&without, &usual, 2.0) {
+            } else if costs > MOST_COST * before && is_better(&without, &usual, 2.0) {
                 (0.0, &without)
             } else {
                 (WordShare::USUAL, &usual)
             };
-            let (value, before) = (mean(found).unwrap_or_default(), mean(&without).unwrap_or_default());
+            let value = mean(found).unwrap_or_default();
             observer.event(&Event::Message(format!(
                 "words in common make {share} of a score: {METRIC} {value:.4}, without them {before:.4}"
             )));
