@@ -89,6 +89,7 @@ pub(crate) const METHODS: &[Method] = &[
     part("rcml, plain mean of modalities", &["model.fusion=mean"]),
     part("rcml, no translation", &["model.translate=false"]),
     part("rcml, words at random", WORDS_AT_RANDOM),
+    part("rcml, no exact words", &["model.exact_words.share=0"]),
     part("rcml, no gate on the residual", &["model.conditioner.attention.residual=false"]),
     part("rcml, random start of attention", &["model.conditioner.attention.init=random"]),
     part("rcml, 4 heads", &["model.conditioner.attention.heads=4"]),

@@ -171,8 +171,8 @@ impl Embedder {
                 column.present.extend(modality.present);
             }
             if let Some(exact) = &self.exact {
-                let texts: Vec<(u32, Option<&str>)> = chunk.iter().map(|item| (*item, reader.text(*item))).collect();
-                encoded.words.push(exact.rows(&texts, &self.device));
+                let texts = chunk.iter().map(|item| (reader.name(*item), reader.text(*item)));
+                encoded.words.push(exact.rows(&texts.collect::<Vec<_>>(), &self.device));
             }
             progress(done * size + chunk.len());
         }
@@ -234,8 +234,8 @@ impl Embedder {
         let (chunk, mut words) = (self.chunk(), vec![]);
         for texts in texts.chunks(chunk) {
             if let Some(exact) = &self.exact {
-                let texts: Vec<(u32, Option<&str>)> = (0..).zip(texts.iter().map(|text| Some(text.as_ref()))).collect();
-                words.push(exact.rows(&texts, &self.device));
+                let texts = texts.iter().map(|text| (text.as_ref(), Some(text.as_ref())));
+                words.push(exact.rows(&texts.collect::<Vec<_>>(), &self.device));
             }
             let texts = self.texts.read_once(texts)?;
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;

@@ -1,20 +1,21 @@
 //! The words of a text as they are written, beside what a model makes of it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 use rcml_data::{words, write_whole};
-use serde::de::{Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{Error, Result};
+use crate::{Error, Result, Share};
 
 /// Name of the file of a run that holds them.
 const FILE: &str = "words.json";
+
+/// Channels: at half of a score, half as many show in the ranking of unlike items.
+const WIDTH: usize = 512;
 
 /// Exact words as a setting.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -22,78 +23,19 @@ const FILE: &str = "words.json";
 pub struct ExactWordsConfig {
     /// Channels that are added to an embedding.
     pub width: usize,
-    /// Share of a score that they make.
-    pub share: WordShare,
+    /// Share of a score that they make; `"auto"`: a fifth, or what a run's validation split says.
+    pub share: Share,
 }
 
 impl Default for ExactWordsConfig {
     fn default() -> Self {
-        Self { width: 512, share: WordShare::Auto }
+        Self { width: WIDTH, share: Share::Auto }
     }
 }
 
 impl ExactWordsConfig {
     /// An embedding is what the model makes of an item and nothing else.
-    pub const NONE: Self = Self { width: 512, share: WordShare::Exactly(0.0) };
-}
-
-/// How much words in common count.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum WordShare {
-    /// [`Self::USUAL`], or what is better than that on the validation split. `"auto"` in a file.
-    #[default]
-    Auto,
-    /// So much, from 0 to 1.
-    Exactly(f64),
-}
-
-impl WordShare {
-    /// Costs seen relations next to nothing and finds more under new ones.
-    pub const USUAL: f64 = 0.2;
-    /// For catalogues in which rare words say most.
-    pub const LARGE: f64 = 0.5;
-}
-
-impl Serialize for WordShare {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => serializer.serialize_str("auto"),
-            Self::Exactly(share) => serializer.serialize_f64(*share),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for WordShare {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-        deserializer.deserialize_any(ShareOrAuto)
-    }
-}
-
-struct ShareOrAuto;
-
-impl Visitor<'_> for ShareOrAuto {
-    type Value = WordShare;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number from 0 to 1 or \"auto\" for model.exact_words.share")
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, share: f64) -> std::result::Result<WordShare, E> {
-        let fits = (0.0..=1.0).contains(&share);
-        if fits { Ok(WordShare::Exactly(share)) } else { Err(E::invalid_value(Unexpected::Float(share), &self)) }
-    }
-
-    fn visit_i64<E: serde::de::Error>(self, number: i64) -> std::result::Result<WordShare, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, number: u64) -> std::result::Result<WordShare, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_str<E: serde::de::Error>(self, word: &str) -> std::result::Result<WordShare, E> {
-        if word == "auto" { Ok(WordShare::Auto) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
-    }
+    pub const NONE: Self = Self { width: WIDTH, share: Share::Exactly(0.0) };
 }
 
 /// A text as the sum of a fixed vector of random signs for each of its words, weighed by inverse document frequency: a random
@@ -167,16 +109,16 @@ impl ExactWords {
 
     /// A unit vector for an item without words: as far from all others as chance has it, so that such an item is neither
     /// preferred nor put back.
-    fn nobody(&self, item: u32) -> Vec<f32> {
+    fn nobody(&self, id: &str) -> Vec<f32> {
         let mut sum = vec![0.0; self.width];
-        signs(&item.to_le_bytes(), 1.0, &mut sum);
+        signs(id.as_bytes(), 1.0, &mut sum);
         unit(sum).unwrap_or_default()
     }
 
-    /// The vectors of items, `[N, width]`.
-    pub(crate) fn rows(&self, items: &[(u32, Option<&str>)], device: &Device) -> Tensor<2> {
-        let row = |(item, text): &(u32, Option<&str>)| {
-            text.and_then(|text| self.vector(text)).unwrap_or_else(|| self.nobody(*item))
+    /// The vectors of items, by their ids and texts, `[N, width]`.
+    pub(crate) fn rows(&self, items: &[(&str, Option<&str>)], device: &Device) -> Tensor<2> {
+        let row = |(id, text): &(&str, Option<&str>)| {
+            text.and_then(|text| self.vector(text)).unwrap_or_else(|| self.nobody(id))
         };
         let rows: Vec<f32> = items.par_iter().flat_map_iter(row).collect();
         Tensor::from_data(TensorData::new(rows, [items.len(), self.width]), device)
@@ -269,7 +211,7 @@ mod tests {
         let words = ExactWords::count(["red lamp", "red chair"], 256).with_share(0.25);
         assert_eq!((words.vector("?!"), words.vector("")), (None, None));
         for (_, device) in rcml_kernels::device::test_devices() {
-            let rows = words.rows(&[(7, None), (8, Some("--")), (9, Some("red lamp"))], &device);
+            let rows = words.rows(&[("a", None), ("b", Some("--")), ("c", Some("red lamp"))], &device);
             let products = rows.clone().matmul(rows.clone().transpose()).into_data().try_to_vec::<f32>().unwrap();
             for (at, product) in products.iter().enumerate() {
                 let expected = if at % 4 == 0 { 1.0 } else { 0.0 };

@@ -3,7 +3,7 @@
 //! The nouns: a [`ModelConfig`] is the model as data; [`Rcml`] is the module that training updates; an [`ItemReader`] turns
 //! items of a dataset into encoder inputs; an [`Embedder`] is a trained model with its tokenizer, which embeds items under any
 //! relation, also one phrased now. [`Towers`] are the pretrained encoders of a model that has some, and a
-//! [`TextReader`] is what all its texts go through.
+//! [`TextReader`] is what all its texts go through. [`ExactWords`] are what a text says as it is written, beside the model's vectors.
 //!
 //! ```
 //! use rcml_attention::Pool;
@@ -28,19 +28,21 @@ mod model;
 mod pretrained;
 mod reader;
 mod roles;
+mod share;
 mod text_reader;
 mod towers;
 
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
 pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
 pub use error::{Error, Result};
-pub use exact_words::{ExactWords, ExactWordsConfig, WordShare};
+pub use exact_words::{ExactWords, ExactWordsConfig};
 pub use files::{load_weights, save_weights};
 pub use fusion::FusionConfig;
 pub use model::{EncodedModality, Rcml};
 pub use pretrained::{EncoderSource, PretrainedConfig};
 pub use reader::{FeatureBatch, ImageInput, ItemBatch, ItemReader};
 pub use roles::Roles;
+pub use share::Share;
 pub use text_reader::{TextInput, TextReader};
 pub use towers::Towers;
 

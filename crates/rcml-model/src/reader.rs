@@ -63,6 +63,8 @@ pub struct ItemReader {
 #[derive(Debug, Default)]
 struct Inner {
     ids: Option<TokenIds>,
+    /// Of the items.
+    names: Vec<String>,
     text_states: Option<TokenCache>,
     texts: Vec<Option<String>>,
     images: Option<ImageStore>,
@@ -86,7 +88,7 @@ impl ItemReader {
         image: &ImageConfig,
         progress: &(dyn Fn(usize) + Sync),
     ) -> Result<Self> {
-        let mut inner = Inner::default();
+        let mut inner = Inner { names: dataset.items.iter().map(|item| item.id.clone()).collect(), ..Inner::default() };
         for modality in &model.modalities {
             match modality.name.as_str() {
                 "text" => {
@@ -132,6 +134,11 @@ impl ItemReader {
     /// Pictures that were skipped.
     pub fn image_problems(&self) -> &[rcml_data::ImageProblem] {
         self.inner.images.as_ref().map_or(&self.inner.image_problems, ImageStore::problems)
+    }
+
+    /// The id of an item; empty for one that is not there.
+    pub fn name(&self, item: u32) -> &str {
+        self.inner.names.get(item as usize).map_or("", String::as_str)
     }
 
     /// The text of an item, where the model reads texts.

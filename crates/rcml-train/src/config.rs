@@ -6,10 +6,10 @@ use std::path::Path;
 use rcml_data::{ImageConfig, SamplerConfig, SplitConfig};
 use rcml_encoders::TokenizerConfig;
 use rcml_losses::ObjectiveConfig;
-use rcml_model::ModelConfig;
+use rcml_model::{ModelConfig, Share};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Interval, Result, StartShare, Steps};
+use crate::{Error, Interval, Result, Steps};
 
 /// Everything a run depends on besides the data. A run folder's `config.toml` is this, complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -60,8 +60,9 @@ pub struct TrainingConfig {
     pub word_dropout: f64,
     /// How far a step moves each picture at most, in each direction, as a share of its side.
     pub image_shift: f64,
-    /// Share of the weights that a run began with in those that are validated and kept.
-    pub start_share: StartShare,
+    /// Share of the weights that a run began with in those that are validated and kept; `"auto"`: 0.7 where pretrained encoders read
+    /// all modalities and texts keep their encoder's width, else 0.15. The configuration of a run that was begun has the number.
+    pub start_share: Share,
     /// Whether the backward pass computes again what is cheap to compute, in place of keeping it: less memory, more time.
     pub gradient_checkpointing: bool,
 }
@@ -78,7 +79,7 @@ impl Default for TrainingConfig {
             prefetch: 2,
             word_dropout: 0.1,
             image_shift: 0.035,
-            start_share: StartShare::Auto,
+            start_share: Share::Auto,
             gradient_checkpointing: false,
         }
     }

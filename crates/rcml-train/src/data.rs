@@ -13,12 +13,13 @@ use rcml_encoders::pretrained::cache_folder;
 use rcml_encoders::{TextTokenizer, WordStart};
 use rcml_losses::{AnchorRow, Objective, PairTargets};
 use rcml_model::{
-    ExactWords, ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, TextInput,
+    ExactWords, ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, Share, TextInput,
     TextReader, Towers,
 };
 
 use crate::generated::wrong_texts;
-use crate::{Error, Event, Interval, Observer, Result, RunConfig, StartShare, Steps};
+use crate::start::start_share;
+use crate::{Error, Event, Interval, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
 pub(crate) struct RunData {
@@ -131,7 +132,7 @@ impl RunData {
         let words = config.model.words_at_start(&tokenizer, &texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
         let towers = Towers::find(&mut config.model.pretrained, device)?;
-        config.training.start_share = StartShare::Exactly(config.training.start_share.of(&config.model));
+        config.training.start_share = Share::Exactly(start_share(config.training.start_share, &config.model));
         config.validate()?;
         for (what, encoder) in [("texts", &config.model.pretrained.text), ("pictures", &config.model.pretrained.image)]
         {

@@ -22,6 +22,7 @@ mod data;
 mod encoders;
 mod error;
 mod events;
+mod exact_words;
 mod generated;
 mod log;
 mod momentum;
@@ -43,7 +44,6 @@ pub use optimizer::{AdamW, GradientScale};
 pub use preset::preset_names;
 pub use rcml_encoders::pretrained::ParameterCount;
 pub use run::{Outcome, TrainOptions, train};
-pub use start::StartShare;
 pub use steps::{Interval, Steps};
 
 /// The examples of the README run as tests, too.

@@ -13,26 +13,24 @@ use rcml_data::{Prefetch, write_whole};
 use rcml_encoders::pretrained::count_parameters;
 use rcml_eval::metrics::mean;
 use rcml_losses::{Objective, Term};
-use rcml_model::{ExactWords, Rcml, WordShare, save_weights};
+use rcml_model::{Rcml, save_weights};
 
 use crate::checkpoint::{Checkpoints, Progress};
 use crate::clip;
 use crate::data::RunData;
 use crate::error::ErrorKind;
+use crate::exact_words::exact_words;
 use crate::log::MetricsLog;
 use crate::momentum::Momentum;
 use crate::optimizer::{GradientScale, optimizer};
 use crate::schedule::Rates;
-use crate::start::Start;
+use crate::start::{Start, start_share};
 use crate::step::{Forward, forward};
-use crate::validation::{METRIC, Validation, is_as_good, is_better};
+use crate::validation::{METRIC, Validation, is_as_good};
 use crate::{Error, Event, Observer, Result, RunConfig};
 
 /// Batches in a row without anything to learn from, after which a run gives up.
 const MOST_BARREN: u64 = 50;
-
-/// Share of the validation metric that words may cost. It asks under seen relations alone; under new ones words bring many times as much.
-const MOST_COST: f64 = 0.05;
 
 /// What to train, on what, where.
 pub struct TrainOptions<'a> {
@@ -92,7 +90,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let towers = data.texts.towers();
     let model = towers.adapt(model, &device)?;
     model.draw();
-    let start = Start::new(&model, config.training.start_share.of(&config.model));
+    let start = Start::new(&model, start_share(config.training.start_share, &config.model));
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;
     let counts = count_parameters(&model);
     let parameters = counts.iter().map(|count| count.trainable).sum();
@@ -221,7 +219,9 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
             best = last;
         }
     }
-    if let Some(words) = exact_words(&best, &config, &data, validation.as_ref(), &mut progress, observer)? {
+    let (words, value) = exact_words(&best, &config, &data, validation.as_ref(), observer)?;
+    progress.best_value = value.or(progress.best_value);
+    if let Some(words) = words {
         words.save(out)?;
     }
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
@@ -229,46 +229,6 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);
     observer.event(&Event::Finished { steps, seconds, best_step, early });
     Ok(outcome)
-}
-
-/// The words beside the model's vectors, with the share of a score that they get: the one that was asked for, or the usual one,
-/// unless validation finds more of them better by more than chance, or that they cost too much.
-fn exact_words(
-    model: &Rcml,
-    config: &RunConfig,
-    data: &RunData,
-    validation: Option<&Validation>,
-    progress: &mut Progress,
-    observer: &mut dyn Observer,
-) -> Result<Option<ExactWords>> {
-    if !config.model.modalities.iter().any(|modality| modality.name == "text") {
-        return Ok(None);
-    }
-    let with = |share| (share > 0.0).then(|| data.exact.clone().with_share(share));
-    let share = match (config.model.exact_words.share, validation) {
-        (WordShare::Exactly(share), _) => share,
-        (WordShare::Auto, None) => WordShare::USUAL,
-        (WordShare::Auto, Some(validation)) => {
-            let measure = |share| validation.measure(model, &config.model, &config.image, data, with(share));
-            let [without, usual, large] = [measure(0.0)?, measure(WordShare::USUAL)?, measure(WordShare::LARGE)?];
-            let before = mean(&without).unwrap_or_default();
-            let costs = before - mean(&usual).unwrap_or_default();
-            let (share, found) = if is_better(&large, &usual, 1.0) {
-                (WordShare::LARGE, &large)
-            } else if costs > MOST_COST * before && is_better(&without, &usual, 2.0) {
-                (0.0, &without)
-            } else {
-                (WordShare::USUAL, &usual)
-            };
-            let value = mean(found).unwrap_or_default();
-            observer.event(&Event::Message(format!(
-                "words in common make {share} of a score: {METRIC} {value:.4}, without them {before:.4}"
-            )));
-            progress.best_value = Some(value);
-            share
-        }
-    };
-    Ok(with(share))
 }
 
 /// Backward pass, clipping, optimiser step; values for the log, none where the batch has no term. Stops where a term is not finite, before it reaches a weight.

@@ -1,89 +1,32 @@
 //! The weights that a run began with, a share of which stays in those that it keeps (WiSE-FT, Wortsman et al. 2022, arXiv
 //! 2109.01903): training bends what they say of all relations towards the relations that it sees.
 
-use std::fmt;
-
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use rcml_model::{ModelConfig, Rcml};
-use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use rcml_model::{ModelConfig, Rcml, Share};
 
 /// Where training makes of encoders what they are, and where it begins with ones that know the world (docs/decisions/0014).
 const FROM_SCRATCH: f64 = 0.15;
 const PRETRAINED: f64 = 0.7;
 
-/// Share of the weights that a run began with in those that it keeps.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum StartShare {
-    /// 0.7 where pretrained encoders read all modalities and texts keep their encoder's width, else 0.15: a narrower model starts
-    /// from a random projection, which knows less. `"auto"` in a file; the configuration of a run that was begun has the number.
-    #[default]
-    Auto,
-    /// So much, from 0 to 1.
-    Exactly(f64),
-}
-
-impl StartShare {
-    /// The share in runs of a model, whose modalities must be set.
-    pub fn of(self, model: &ModelConfig) -> f64 {
-        let pretrained = |name: &str| match name {
-            "text" => model.pretrained.text.is_set(),
-            "image" => model.pretrained.image.is_set(),
-            _ => false,
-        };
-        match self {
-            Self::Exactly(share) => share,
-            Self::Auto
-                if model.modalities.iter().all(|modality| pretrained(&modality.name))
-                    && model.width >= model.pretrained.text.width =>
-            {
-                PRETRAINED
-            }
-            Self::Auto => FROM_SCRATCH,
+/// Share of the weights that a run of a model, whose modalities must be set, began with in those that it keeps: 0.7 by default where
+/// pretrained encoders read all modalities and texts keep their encoder's width, else 0.15. A narrower model starts from a random
+/// projection, which knows less.
+pub(crate) fn start_share(share: Share, model: &ModelConfig) -> f64 {
+    let pretrained = |name: &str| match name {
+        "text" => model.pretrained.text.is_set(),
+        "image" => model.pretrained.image.is_set(),
+        _ => false,
+    };
+    match share {
+        Share::Exactly(share) => share,
+        Share::Auto
+            if model.modalities.iter().all(|modality| pretrained(&modality.name))
+                && model.width >= model.pretrained.text.width =>
+        {
+            PRETRAINED
         }
-    }
-}
-
-impl Serialize for StartShare {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Auto => serializer.serialize_str("auto"),
-            Self::Exactly(share) => serializer.serialize_f64(*share),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for StartShare {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ShareOrAuto)
-    }
-}
-
-struct ShareOrAuto;
-
-impl Visitor<'_> for ShareOrAuto {
-    type Value = StartShare;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a number from 0 to 1 or \"auto\" for training.start_share")
-    }
-
-    fn visit_f64<E: Error>(self, share: f64) -> Result<StartShare, E> {
-        let fits = (0.0..=1.0).contains(&share);
-        if fits { Ok(StartShare::Exactly(share)) } else { Err(E::invalid_value(Unexpected::Float(share), &self)) }
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<StartShare, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<StartShare, E> {
-        self.visit_f64(number as f64)
-    }
-
-    fn visit_str<E: Error>(self, word: &str) -> Result<StartShare, E> {
-        if word == "auto" { Ok(StartShare::Auto) } else { Err(E::invalid_value(Unexpected::Str(word), &self)) }
+        Share::Auto => FROM_SCRATCH,
     }
 }
 
@@ -143,17 +86,17 @@ mod tests {
     #[test]
     fn it_follows_the_encoders_unless_it_is_said() {
         let mut model = ModelConfig { modalities: vec![ModalityShape::raw("text")], ..ModelConfig::default() };
-        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        assert_eq!(start_share(Share::Auto, &model), FROM_SCRATCH);
         model.pretrained.text.source = "minilm".into();
-        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
+        assert_eq!(start_share(Share::Auto, &model), PRETRAINED);
         model.modalities.push(ModalityShape::raw("image"));
-        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        assert_eq!(start_share(Share::Auto, &model), FROM_SCRATCH);
         model.pretrained.image.source = "efficientnet-lite0".into();
-        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
+        assert_eq!(start_share(Share::Auto, &model), PRETRAINED);
         (model.pretrained.text.width, model.width) = (384, 128);
-        assert_eq!(StartShare::Auto.of(&model), FROM_SCRATCH);
+        assert_eq!(start_share(Share::Auto, &model), FROM_SCRATCH);
         model.width = 384;
-        assert_eq!(StartShare::Auto.of(&model), PRETRAINED);
-        assert_eq!(StartShare::Exactly(0.0).of(&model), 0.0);
+        assert_eq!(start_share(Share::Auto, &model), PRETRAINED);
+        assert_eq!(start_share(Share::Exactly(0.0), &model), 0.0);
     }
 }

@@ -8,14 +8,14 @@ use super::table::Source;
 use crate::Item;
 
 /// Columns that hold a text, the most telling first.
-const TEXTS: [&str; 9] =
+pub(crate) const TEXTS: [&str; 9] =
     ["caption", "captions", "title", "sentence", "prompt", "name", "description", "abstract", "summary"];
 /// Of these, what an item is called,
-const HEADINGS: [&str; 2] = ["title", "name"];
+pub(crate) const HEADINGS: [&str; 2] = ["title", "name"];
 /// and what is said of it, the most telling first.
-const BODIES: [&str; 3] = ["description", "abstract", "summary"];
+pub(crate) const BODIES: [&str; 3] = ["description", "abstract", "summary"];
 /// Columns that hold the path of a picture.
-const PATHS: [&str; 6] = ["file_name", "filename", "image_path", "image_file", "img_path", "path"];
+pub(crate) const PATHS: [&str; 6] = ["file_name", "filename", "image_path", "image_file", "img_path", "path"];
 
 /// Folders that pictures are in whose names a table gives without their folder.
 const FOLDERS: [&str; 6] = ["images", "Images", "image", "pictures", "photos", "img"];

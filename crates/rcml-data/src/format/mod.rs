@@ -13,7 +13,7 @@ mod items;
 mod jsonl;
 mod kind;
 mod layout;
-mod loose;
+pub(crate) mod loose;
 mod mapped;
 mod nearest;
 mod parquet;

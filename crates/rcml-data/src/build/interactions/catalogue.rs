@@ -55,7 +55,7 @@ impl CatalogueOptions {
         let mut names = Names::of(&self.files)?;
         let mut named = self.clone();
         named.id = names.find(&self.id);
-        named.text = self.text.iter().map(|text| names.find(text)).collect();
+        named.text = names.find_texts(&self.text);
         named.categories = names.find(&self.categories);
         if self.images.is_some() {
             named.image = names.find(&self.image);

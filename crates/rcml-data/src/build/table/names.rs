@@ -6,44 +6,60 @@ use serde_json::{Map, Value};
 
 use super::{Kind, columnar, files, kind, lines, separated};
 use crate::Result;
+use crate::format::loose::{BODIES, HEADINGS, PATHS, TEXTS};
 
 /// What a column is called elsewhere, the most telling first; capitals, spaces and signs do not count.
-const OTHERS: [(&str, &[&str]); 9] = [
-    ("id", &["itemid", "productid", "articleid", "asin", "parentasin", "sku", "stockcode", "isbn"]),
-    (
-        "item",
-        &["itemid", "product", "productid", "article", "articleid", "asin", "parentasin", "sku", "stockcode", "isbn"],
-    ),
-    (
-        "user",
-        &["userid", "username", "customer", "customerid", "reviewer", "reviewerid", "member", "memberid", "visitorid"],
-    ),
-    (
-        "basket",
-        &[
-            "basketid",
-            "order",
-            "orderid",
-            "invoice",
-            "invoiceno",
-            "transaction",
-            "transactionid",
-            "session",
-            "sessionid",
-            "bundle",
-            "bundleid",
-            "playlist",
-            "playlistid",
-            "cart",
-            "cartid",
+fn names(wanted: &str) -> &'static [&'static str] {
+    match wanted {
+        "id" => &["item id", "product id", "article id", "asin", "parent asin", "sku", "stock code", "isbn"],
+        "item" => &[
+            "item id",
+            "product",
+            "product id",
+            "article",
+            "article id",
+            "asin",
+            "parent asin",
+            "sku",
+            "stock code",
+            "isbn",
         ],
-    ),
-    ("rating", &["score", "stars", "overall"]),
-    ("timestamp", &["time", "date", "datetime", "unixreviewtime", "eventtime", "orderdate", "invoicedate"]),
-    ("text", &["title", "name", "productname", "itemname", "description", "caption"]),
-    ("image", &["filename", "imagepath", "imagefile", "imgpath", "picture"]),
-    ("categories", &["category", "genres", "genre", "tags"]),
-];
+        "user" => &[
+            "user id",
+            "user name",
+            "customer",
+            "customer id",
+            "reviewer",
+            "reviewer id",
+            "member",
+            "member id",
+            "visitor id",
+        ],
+        "basket" => &[
+            "basket id",
+            "order",
+            "order id",
+            "invoice",
+            "invoice no",
+            "transaction",
+            "transaction id",
+            "session",
+            "session id",
+            "bundle",
+            "bundle id",
+            "playlist",
+            "playlist id",
+            "cart",
+            "cart id",
+        ],
+        "rating" => &["score", "stars", "overall"],
+        "timestamp" => &["time", "date", "date time", "unix review time", "event time", "order date", "invoice date"],
+        "text" => &TEXTS,
+        "image" => &PATHS,
+        "categories" => &["category", "genres", "genre", "tags"],
+        _ => &[],
+    }
+}
 
 /// The names of a table's columns.
 pub(crate) struct Names {
@@ -81,16 +97,35 @@ impl Names {
     }
 
     fn other(&self, wanted: &str) -> Option<String> {
-        let others = names(wanted)?;
-        let listed = others.iter().find_map(|other| self.found.iter().find(|name| plain(name) == *other));
+        let listed = self.first(names(wanted));
         // movieId, book_id: whatever a catalogue is of, if one column only is named so.
         let ids = || {
-            let users = names("user").unwrap_or_default();
-            let is_id = |name: &&String| plain(name).ends_with("id") && !users.contains(&plain(name).as_str());
-            let mut ids = self.found.iter().filter(is_id);
+            let users = names("user");
+            let of_items = |name: &&String| is_id(name) && !users.iter().any(|user| alike(user, name));
+            let mut ids = self.found.iter().filter(of_items);
             ids.next().filter(|_| ids.next().is_none() && matches!(wanted, "id" | "item"))
         };
         listed.or_else(ids).cloned()
+    }
+
+    /// The same for the columns of an item's text: a title or name has its description behind it, as in a
+    /// [dataset's own tables](crate::Dataset::open).
+    pub(crate) fn find_texts(&mut self, wanted: &[String]) -> Vec<String> {
+        let mut texts: Vec<String> = wanted.iter().map(|text| self.find(text)).collect();
+        if let ([wanted], [found]) = (wanted, texts.as_slice())
+            && wanted != found
+            && HEADINGS.iter().any(|heading| alike(heading, found))
+            && let Some(body) = self.first(&BODIES).cloned()
+        {
+            self.taken.push((wanted.clone(), body.clone()));
+            texts.push(body);
+        }
+        texts
+    }
+
+    /// The column of the first of these names that one has.
+    fn first(&self, names: &[&str]) -> Option<&String> {
+        names.iter().find_map(|name| self.found.iter().find(|found| alike(found, name)))
     }
 
     /// Which columns were taken for which: "movies.csv: movieId as id, title as text".
@@ -100,8 +135,15 @@ impl Names {
     }
 }
 
-fn names(wanted: &str) -> Option<&'static [&'static str]> {
-    OTHERS.iter().find(|(name, _)| *name == wanted).map(|(_, others)| *others)
+/// "movieId", "book_id", "Item ID"; not "paid".
+fn is_id(name: &str) -> bool {
+    let before = |ending: &str| name.strip_suffix(ending).and_then(|before| before.chars().last());
+    before("Id").or(before("ID")).is_some_and(|c| !c.is_uppercase())
+        || before("id").is_some_and(|c| !c.is_alphanumeric())
+}
+
+fn alike(a: &str, b: &str) -> bool {
+    plain(a) == plain(b)
 }
 
 /// "Item ID" -> "itemid"
@@ -128,6 +170,10 @@ mod tests {
 
     #[test]
     fn usual_names_stand_for_those_of_others() {
+        let named = |found: &str| {
+            let found = found.split(',').map(String::from).collect();
+            Names { file: "t.csv".into(), found, taken: Vec::new() }
+        };
         for (found, wanted, expected) in [
             ("movieId,title,genres", "id", "movieId"),
             ("movieId,title,genres", "text", "title"),
@@ -143,12 +189,19 @@ mod tests {
             ("movieId,imdbId,title", "id", "id"),
             ("movieId,title", "film", "film"),
             ("id,item_id,title", "id", "id"),
+            ("name,paid", "id", "id"),
+            ("name,book_id,paid", "id", "book_id"),
         ] {
-            let found = found.split(',').map(String::from).collect();
-            let mut names = Names { file: "t.csv".into(), found, taken: Vec::new() };
+            let mut names = named(found);
             assert_eq!(names.find(wanted), expected, "{wanted}");
             let told = (wanted != expected).then(|| format!("t.csv: {expected} as {wanted}"));
             assert_eq!(names.told(), told);
         }
+        let texts =
+            |found, wanted: &str| named(found).find_texts(&wanted.split(',').map(String::from).collect::<Vec<_>>());
+        assert_eq!(texts("Title,price,Description", "text"), ["Title", "Description"]);
+        assert_eq!(texts("title,price", "text"), ["title"]);
+        assert_eq!(texts("caption,description", "text"), ["caption"]);
+        assert_eq!(texts("title,description", "title"), ["title"], "as it was asked for");
     }
 }
