@@ -84,9 +84,9 @@ impl Embedder {
         Self { model, config, texts, image, device, exact: None }
     }
 
-    /// With the words of texts beside the model's vectors; none where they have no share of any score.
+    /// With the words of texts beside the model's vectors; a share of 0 is none.
     pub fn with_exact_words(self, words: Option<ExactWords>) -> Self {
-        let exact = words.filter(ExactWords::count_for_something).map(Arc::new);
+        let exact = words.filter(|words| words.share() > 0.0).map(Arc::new);
         Self { exact, ..self }
     }
 
@@ -284,13 +284,7 @@ impl Embedder {
         let fused = fused.ok_or_else(|| Error::input("the data set has none of the model's modalities"))?;
         let embeddings = Embeddings { modalities, fused: l2_normalize(fused) };
         Ok(match &self.exact {
-            Some(exact) => {
-                let text = match relation {
-                    Some(RelationQuery::Relation(text, _)) => Some(text.as_str()),
-                    Some(RelationQuery::SameItem) | None => None,
-                };
-                with_words(embeddings, Tensor::cat(items.words.clone(), 0), exact.share(text))
-            }
+            Some(exact) => with_words(exact, embeddings, Tensor::cat(items.words.clone(), 0)),
             None => embeddings,
         })
     }
@@ -323,20 +317,20 @@ impl Embedder {
 }
 
 /// Puts the vectors of words beside the fused embeddings and those of texts; other modalities have zeros there.
-fn with_words(embeddings: Embeddings, words: Tensor<2>, share: f64) -> Embeddings {
+fn with_words(exact: &ExactWords, embeddings: Embeddings, words: Tensor<2>) -> Embeddings {
     let Embeddings { modalities, fused } = embeddings;
     let beside = |(name, z, present): (String, Tensor<2>, Vec<bool>)| {
         let wide = if name == "text" {
             let mask: Vec<f32> = present.iter().map(|has| f32::from(*has)).collect();
             let mask = Tensor::<2>::from_data(TensorData::new(mask, [present.len(), 1]), &words.device());
-            ExactWords::beside(z, words.clone() * mask, share)
+            exact.beside(z, words.clone() * mask)
         } else {
             Tensor::cat(vec![z, words.zeros_like()], 1)
         };
         (name, wide, present)
     };
     let modalities = modalities.into_iter().map(beside).collect();
-    Embeddings { modalities, fused: ExactWords::beside(fused, words, share) }
+    Embeddings { modalities, fused: exact.beside(fused, words.clone()) }
 }
 
 fn other_encoder() -> Error {

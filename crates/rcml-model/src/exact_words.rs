@@ -23,22 +23,19 @@ const WIDTH: usize = 512;
 pub struct ExactWordsConfig {
     /// Channels that are added to an embedding.
     pub width: usize,
-    /// Share of a score that they make under relations of training; `"auto"`: a fifth, or what a run's validation split says.
+    /// Share of a score that they make; `"auto"`: a fifth, or what a run's validation split says.
     pub share: Share,
-    /// Share under other relations, and in other words; `"auto"`: half, or less where that costs much under those of training. The
-    /// same as `share` where that is a number.
-    pub new_share: Share,
 }
 
 impl Default for ExactWordsConfig {
     fn default() -> Self {
-        Self { width: WIDTH, share: Share::Auto, new_share: Share::Auto }
+        Self { width: WIDTH, share: Share::Auto }
     }
 }
 
 impl ExactWordsConfig {
     /// An embedding is what the model makes of an item and nothing else.
-    pub const NONE: Self = Self { width: WIDTH, share: Share::Exactly(0.0), new_share: Share::Auto };
+    pub const NONE: Self = Self { width: WIDTH, share: Share::Exactly(0.0) };
 }
 
 /// A text as the sum of a fixed vector of random signs for each of its words, weighed by inverse document frequency: a random
@@ -47,10 +44,6 @@ impl ExactWordsConfig {
 /// forgets how it was written; these tell that a rare word, such as a model's number, stands in both.
 ///
 /// A word's signs come from its hash, so that words that no training text has are told apart as well.
-///
-/// Under a relation that a model was trained on, what it has learned of it says more than words; under one that it was not, what they
-/// have in common is the better half of what there is to say. So the share is another for [known relations](Self::with_new_share) and for
-/// new ones.
 ///
 /// ```
 /// let words = rcml_model::ExactWords::count(["a red lamp", "a red chair"], 256).with_share(0.5);
@@ -65,16 +58,12 @@ impl ExactWordsConfig {
 pub struct ExactWords {
     /// Share of a score.
     share: f64,
-    /// The same under relations that are not known.
-    new_share: f64,
     /// Channels.
     width: usize,
     /// Texts counted.
     texts: usize,
     /// Texts that a word stands in, where there is more than one.
     texts_with: BTreeMap<String, usize>,
-    /// What relations of training are said as.
-    known: BTreeSet<String>,
 }
 
 impl ExactWords {
@@ -87,28 +76,17 @@ impl ExactWords {
             distinct.into_iter().for_each(|word| *texts_with.entry(word).or_insert(0) += 1);
         }
         texts_with.retain(|_, texts| *texts > 1);
-        Self { share: 0.0, new_share: 0.0, width, texts: count, texts_with, known: BTreeSet::new() }
+        Self { share: 0.0, width, texts: count, texts_with }
     }
 
-    /// With a share of a score, from 0 to 1, under whatever relation.
+    /// With another share of a score, from 0 to 1.
     pub fn with_share(self, share: f64) -> Self {
-        Self { share, new_share: share, ..self }
+        Self { share, ..self }
     }
 
-    /// With another share under relations that are said in none of these ways. Capitals and signs do not count.
-    pub fn with_new_share<'a>(self, share: f64, known: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { new_share: share, known: known.into_iter().map(plain).collect(), ..self }
-    }
-
-    /// Share of a score under a relation, or under none.
-    pub fn share(&self, relation: Option<&str>) -> f64 {
-        let is_new = self.share != self.new_share && relation.is_some_and(|text| !self.known.contains(&plain(text)));
-        if is_new { self.new_share } else { self.share }
-    }
-
-    /// Whether they have a share of any score.
-    pub fn count_for_something(&self) -> bool {
-        self.share.max(self.new_share) > 0.0
+    /// Share of a score.
+    pub fn share(&self) -> f64 {
+        self.share
     }
 
     /// Channels.
@@ -146,15 +124,15 @@ impl ExactWords {
         Tensor::from_data(TensorData::new(rows, [items.len(), self.width]), device)
     }
 
-    /// Unit embeddings with the words' beside them: the product of two rows is (1 - share) times that of the embeddings plus share
-    /// times that of the words.
+    /// Unit embeddings with the words' beside them: the product of two rows is (1 - share) of that of the embeddings plus share times
+    /// that of the words.
     ///
     /// # Shapes
     /// - z: `[N, D]`
     /// - rows: `[N, width]`
     /// - output: `[N, D + width]`
-    pub(crate) fn beside(z: Tensor<2>, rows: Tensor<2>, share: f64) -> Tensor<2> {
-        Tensor::cat(vec![z * (1.0 - share).sqrt(), rows * share.sqrt()], 1)
+    pub(crate) fn beside(&self, z: Tensor<2>, rows: Tensor<2>) -> Tensor<2> {
+        Tensor::cat(vec![z * (1.0 - self.share).sqrt(), rows * self.share.sqrt()], 1)
     }
 
     /// Writes them into the folder of a run.
@@ -178,21 +156,13 @@ impl ExactWords {
         }
         let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
         let found: Self = serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
-        let is_share = |share| (0.0..=1.0).contains(&share);
-        if found.width == 0 || !is_share(found.share) || !is_share(found.new_share) {
-            let Self { width, share, new_share, .. } = found;
-            let message = format!(
-                "expected a width of at least 1 and shares from 0 to 1, found {width}, {share} and {new_share}"
-            );
+        if found.width == 0 || !(0.0..=1.0).contains(&found.share) {
+            let (width, share) = (found.width, found.share);
+            let message = format!("expected a width of at least 1 and a share from 0 to 1, found {width} and {share}");
             return Err(Error::file(&path, message));
         }
         Ok(Some(found))
     }
-}
-
-/// A relation's text without what does not make it another.
-fn plain(text: &str) -> String {
-    words(text).join(" ")
 }
 
 /// Adds a weight with the signs that a name has.
@@ -238,7 +208,7 @@ mod tests {
 
     #[test]
     fn items_without_words_are_near_nobody() {
-        let words = ExactWords::count(["red lamp", "red chair"], 256);
+        let words = ExactWords::count(["red lamp", "red chair"], 256).with_share(0.25);
         assert_eq!((words.vector("?!"), words.vector("")), (None, None));
         for (_, device) in rcml_kernels::device::test_devices() {
             let rows = words.rows(&[("a", None), ("b", Some("--")), ("c", Some("red lamp"))], &device);
@@ -248,36 +218,20 @@ mod tests {
                 assert!((product - expected).abs() < 0.25, "{products:?}");
             }
             let z = Tensor::<2>::from_floats([[1.0, 0.0], [0.6, 0.8], [0.0, 1.0]], &device);
-            let beside = ExactWords::beside(z, rows, 0.25);
+            let beside = words.beside(z, rows);
             let found = beside.clone().matmul(beside.transpose()).into_data().try_to_vec::<f32>().unwrap();
             assert!((found[1] - (0.75 * 0.6 + 0.25 * products[1])).abs() < 1e-5 && (found[8] - 1.0).abs() < 1e-5);
         }
     }
 
     #[test]
-    fn new_relations_have_a_share_of_their_own() {
-        let words = ExactWords::count(["red lamp"], 64).with_share(0.2);
-        assert_eq!((words.share(Some("is cheaper")), words.share(None)), (0.2, 0.2));
-        let words = words.with_new_share(0.5, ["Goes with it.", "is cheaper"]);
-        for (relation, share) in [(None, 0.2), (Some("goes with  it"), 0.2), (Some("is dearer"), 0.5)] {
-            assert_eq!(words.share(relation), share, "{relation:?}");
-        }
-        assert!(words.with_share(0.0).with_new_share(0.5, []).count_for_something());
-    }
-
-    #[test]
     fn a_run_keeps_them() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(ExactWords::load(dir.path()).unwrap(), None);
-        let words = ExactWords::count(["red lamp", "red chair"], 64).with_share(0.2);
-        let words = words.with_new_share(0.5, ["goes with", "is cheaper"]);
+        let words = ExactWords::count(["red lamp", "red chair"], 64).with_share(0.5);
         words.save(dir.path()).unwrap();
         assert_eq!(ExactWords::load(dir.path()).unwrap(), Some(words));
-        std::fs::write(
-            dir.path().join(FILE),
-            r#"{"share": 0.2, "new_share": 2, "width": 64, "texts": 1, "texts_with": {}, "known": []}"#,
-        )
-        .unwrap();
+        std::fs::write(dir.path().join(FILE), r#"{"share": 2, "width": 64, "texts": 1, "texts_with": {}}"#).unwrap();
         let error = ExactWords::load(dir.path()).unwrap_err().to_string();
         assert!(error.contains("words.json") && error.contains("from 0 to 1"), "{error}");
     }

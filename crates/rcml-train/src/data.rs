@@ -199,13 +199,6 @@ impl RunData {
         (0..graph.relations() as u32).filter(|relation| graph.pairs(*relation) > 0).count()
     }
 
-    /// What the relations that are trained on are said as.
-    pub(crate) fn known(&self) -> impl Iterator<Item = &str> {
-        let graph = self.sampler.graph();
-        let relations = self.dataset.relations.iter().zip(0..).filter(|(_, relation)| graph.pairs(*relation) > 0);
-        relations.flat_map(|(relation, _)| relation.descriptions.iter().map(String::as_str))
-    }
-
     /// The input of a step (from 0).
     pub(crate) fn step(&self, step: u64) -> Result<StepInput> {
         let batch = self.sampler.batch(step);
