@@ -7,11 +7,11 @@ use crate::data::RunData;
 use crate::validation::{METRIC, Validation, is_better};
 use crate::{Event, Observer, Result, RunConfig};
 
-/// Costs seen relations next to nothing and finds more under new ones (docs/decisions/0018).
+/// Costs seen relations next to nothing, and more under new ones is not better everywhere (docs/decisions/0018 and 0019).
 const USUAL: f64 = 0.2;
 /// For catalogues in which rare words say most.
 const LARGE: f64 = 0.5;
-/// Share of the validation metric that words may cost. It asks under seen relations alone; under new ones words bring many times as much.
+/// Share of the validation metric that words may cost. It ranks few items, and under seen relations alone: what it says against words is half of the truth.
 const MOST_COST: f64 = 0.05;
 
 /// The words beside the vectors of a trained model, and the validation metric with them where one decided: with the share that was asked
