@@ -47,8 +47,8 @@ pub enum RelationQuery {
 #[derive(Debug, Clone)]
 pub struct EncodedItems {
     items: Vec<u32>,
-    /// Items a chunk.
-    chunk: usize,
+    /// Where each chunk ends, as a row.
+    ends: Vec<usize>,
     modalities: Vec<EncodedColumn>,
     /// The vectors of the items' words, chunk by chunk; none where the model takes no words beside.
     words: Vec<Tensor<2>>,
@@ -158,8 +158,9 @@ impl Embedder {
     /// A picture that has become unreadable.
     pub fn encode(&self, reader: &ItemReader, items: &[u32], progress: &dyn Fn(usize)) -> Result<EncodedItems> {
         let size = self.chunk();
-        let mut encoded = EncodedItems { items: items.to_vec(), chunk: size, modalities: vec![], words: vec![] };
-        for (done, chunk) in items.chunks(size).enumerate() {
+        let mut encoded =
+            EncodedItems { items: items.to_vec(), ends: ends(items.len(), size), modalities: vec![], words: vec![] };
+        for (chunk, end) in items.chunks(size).zip(ends(items.len(), size)) {
             let batch = reader.batch(chunk)?;
             for (slot, modality) in self.model.encode(&self.config, &batch, &self.device).into_iter().enumerate() {
                 if encoded.modalities.len() == slot {
@@ -174,7 +175,7 @@ impl Embedder {
                 let texts = chunk.iter().map(|item| (reader.name(*item), reader.text(*item)));
                 encoded.words.push(exact.rows(&texts.collect::<Vec<_>>(), &self.device));
             }
-            progress(done * size + chunk.len());
+            progress(end);
         }
         Ok(encoded)
     }
@@ -231,8 +232,8 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn encode_texts<S: AsRef<str> + Sync>(&self, texts: &[S]) -> Result<EncodedItems> {
         let mut column = EncodedColumn { name: "text".into(), chunks: vec![], present: vec![true; texts.len()] };
-        let (chunk, mut words) = (self.chunk(), vec![]);
-        for texts in texts.chunks(chunk) {
+        let (size, mut words) = (self.chunk(), vec![]);
+        for texts in texts.chunks(size) {
             if let Some(exact) = &self.exact {
                 let texts = texts.iter().map(|text| (text.as_ref(), Some(text.as_ref())));
                 words.push(exact.rows(&texts.collect::<Vec<_>>(), &self.device));
@@ -241,7 +242,8 @@ impl Embedder {
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
             column.chunks.push(self.keep(tokens));
         }
-        Ok(EncodedItems { items: (0..texts.len() as u32).collect(), chunk, modalities: vec![column], words })
+        let items: Vec<u32> = (0..texts.len() as u32).collect();
+        Ok(EncodedItems { ends: ends(items.len(), size), items, modalities: vec![column], words })
     }
 
     /// The embedding that a relation conditions with.
@@ -294,14 +296,14 @@ impl Embedder {
         self.model.relations(&text, &[role], &self.device).ok_or_else(other_encoder)
     }
 
-    /// The same items with the relation's text appended to theirs.
+    /// The same items with the relation's text appended to theirs: to embed, not to select from, since texts are in chunks of their own.
     fn with_relation_text(&self, reader: &ItemReader, items: &EncodedItems, relation: &str) -> Result<EncodedItems> {
         let mut extended = items.clone();
         for column in extended.modalities.iter_mut().filter(|column| column.name == "text") {
             let texts = items.items.iter().map(|item| format!("{} {relation}", reader.text(*item).unwrap_or("")));
             let texts: Vec<String> = texts.collect();
             column.chunks.clear();
-            for chunk in texts.chunks(items.chunk) {
+            for chunk in texts.chunks(self.chunk()) {
                 let texts = self.texts.read_once(chunk)?;
                 let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
                 column.chunks.push(self.keep(tokens));
@@ -344,8 +346,13 @@ impl EncodedItems {
     }
 
     /// The items that were encoded together, one after the other: to [select](Self::select) all of such items copies nothing.
-    pub fn chunks(&self) -> std::slice::Chunks<'_, u32> {
-        self.items.chunks(self.chunk)
+    pub fn chunks(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.ends.len()).map(|chunk| &self.items[self.start(chunk)..self.ends[chunk]])
+    }
+
+    /// The first row of a chunk.
+    fn start(&self, chunk: usize) -> usize {
+        chunk.checked_sub(1).map_or(0, |before| self.ends[before])
     }
 
     /// Modalities that the items were encoded with.
@@ -355,13 +362,15 @@ impl EncodedItems {
 
     /// The items at `rows` (positions in [`Self::items`]), in that order.
     pub fn select(&self, rows: &[u32]) -> Self {
-        let pieces = || rows.chunk_by(|a, b| *a as usize / self.chunk == *b as usize / self.chunk);
+        let chunk_of = |row: u32| self.ends.partition_point(|end| *end <= row as usize);
+        let pieces: Vec<(usize, &[u32])> =
+            rows.chunk_by(|a, b| chunk_of(*a) == chunk_of(*b)).map(|piece| (chunk_of(piece[0]), piece)).collect();
         let column = |column: &EncodedColumn| {
-            let chunks = pieces().map(|piece| {
-                let chunk = &column.chunks[piece[0] as usize / self.chunk];
-                match self.within(piece, chunk.dims()[0], &chunk.states.device()) {
-                    None => chunk.clone(),
-                    Some(index) => chunk.select(index),
+            let chunks = pieces.iter().map(|(chunk, piece)| {
+                let tokens = &column.chunks[*chunk];
+                match self.within(*chunk, piece, &tokens.states.device()) {
+                    None => tokens.clone(),
+                    Some(index) => tokens.select(index),
                 }
             });
             EncodedColumn {
@@ -370,27 +379,74 @@ impl EncodedItems {
                 present: rows.iter().map(|row| column.present[*row as usize]).collect(),
             }
         };
-        let words = pieces().filter_map(|piece| {
-            let chunk = self.words.get(piece[0] as usize / self.chunk)?;
-            Some(match self.within(piece, chunk.dims()[0], &chunk.device()) {
-                None => chunk.clone(),
-                Some(index) => chunk.clone().select(0, index),
+        let words = pieces.iter().filter_map(|(chunk, piece)| {
+            let words = self.words.get(*chunk)?;
+            Some(match self.within(*chunk, piece, &words.device()) {
+                None => words.clone(),
+                Some(index) => words.clone().select(0, index),
             })
         });
         Self {
             items: rows.iter().map(|row| self.items[*row as usize]).collect(),
-            chunk: self.chunk,
+            ends: pieces
+                .iter()
+                .scan(0, |end, (_, piece)| {
+                    *end += piece.len();
+                    Some(*end)
+                })
+                .collect(),
             modalities: self.modalities.iter().map(column).collect(),
             words: words.collect(),
         }
     }
 
-    /// Where the rows of one chunk of `length` rows are in it; `None` for all of them in their order.
-    fn within(&self, rows: &[u32], length: usize, device: &Device) -> Option<Tensor<1, Int>> {
-        if rows.len() == length && rows.is_sorted_by(|a, b| a < b) {
+    /// Where rows of one chunk are in it; `None` for all of them in their order.
+    fn within(&self, chunk: usize, rows: &[u32], device: &Device) -> Option<Tensor<1, Int>> {
+        let start = self.start(chunk);
+        if rows.len() == self.ends[chunk] - start && rows.is_sorted_by(|a, b| a < b) {
             return None;
         }
-        let within: Vec<i32> = rows.iter().map(|row| (*row as usize % self.chunk) as i32).collect();
+        let within: Vec<i32> = rows.iter().map(|row| (*row as usize - start) as i32).collect();
         Some(Tensor::from_data(TensorData::new(within, [rows.len()]), device))
+    }
+}
+
+/// Where chunks of `size` of `n` items end.
+fn ends(n: usize, size: usize) -> Vec<usize> {
+    (1..=n.div_ceil(size)).map(|chunk| (chunk * size).min(n)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_selected_can_be_selected_from() {
+        let device = Device::default();
+        let items: Vec<u32> = (100..107).collect();
+        let ends = ends(items.len(), 3);
+        let rows = |start: usize, end: usize| {
+            let values: Vec<f32> = (start..end).map(|row| row as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([end - start, 1])
+        };
+        let pieces = || ends.iter().scan(0, |start, end| Some((std::mem::replace(start, *end), *end)));
+        let words: Vec<_> = pieces().map(|(start, end)| rows(start, end)).collect();
+        let chunks = words.iter().map(|rows| Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)).collect();
+        let present = items.iter().map(|item| item % 2 == 0).collect();
+        let text = EncodedColumn { name: "text".into(), chunks, present };
+        let all = EncodedItems { items, ends, modalities: vec![text], words };
+
+        let some = all.select(&[1, 2, 6, 0, 3, 4, 5]);
+        let again = some.select(&[6, 0, 3, 2, 4]);
+        assert_eq!(again.items(), [105, 101, 100, 106, 103]);
+        let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().to_vec::<f32>().unwrap();
+        assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
+        let column = &again.modalities[0];
+        let tokens = column.chunks.iter().map(|tokens| tokens.states.clone().squeeze_dim(1)).collect();
+        assert_eq!(values(tokens), [5., 1., 0., 6., 3.]);
+        assert_eq!(column.present, [false, false, true, true, false]);
+        assert_eq!(again.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1]);
+        assert_eq!(some.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [2, 1, 1, 3]);
+        assert!(all.select(&[]).chunks().next().is_none());
     }
 }

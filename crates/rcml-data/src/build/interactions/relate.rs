@@ -133,7 +133,7 @@ pub(crate) fn relate(
 
     let large = baskets.iter().filter(|basket| basket.len() > options.most_basket).count();
     let counted = baskets.of_users(|user| baskets.basket(user).len() <= options.most_basket);
-    say(&format!("{k} clusters; counting pairs"));
+    say(&format!("{k} cluster{}; counting pairs", if k == 1 { "" } else { "s" }));
     let selection = select(&counted, &NullModel::fit(&counted), &clusters, k, &options.edges);
     say(&format!("{} edges; asking the other half of the users", selection.chosen.len()));
     let (signals, all) = signal(&counted, &clusters, k, &options.edges, options.seed);
