@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{note, print, with_suffix, write_whole};
 use crate::progress::Progress;
 use crate::relation::known_roles;
-use crate::run::{Run, read_items};
+use crate::run::{PictureArguments, Run, read_items};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -40,6 +40,8 @@ pub(crate) struct EmbedArguments {
     /// relation of the dataset, else neither]
     #[arg(long, value_name = "ROLE", requires = "relation")]
     role: Option<End>,
+    #[command(flatten)]
+    pictures: PictureArguments,
     /// Where to compute: auto, cpu, and what else this build knows
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
@@ -56,7 +58,7 @@ const CHUNK: usize = 4096;
 
 pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let format = ArrayFormat::of(&arguments.out)?;
-    let run = Run::open(&arguments.run)?;
+    let run = Run::open(&arguments.run, &arguments.pictures)?;
     let dataset = Dataset::open(&arguments.data)?;
     let embedder = run.embedder(&arguments.device)?;
     arguments.check_view(&embedder)?;

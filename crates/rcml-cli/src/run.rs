@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rcml_data::{Dataset, Split, Splits, TrainingRecord, check_leakage};
+use clap::Args;
+use rcml_data::{Dataset, ImageProblem, OnCorrupt, Split, Splits, TrainingRecord, check_leakage};
 use rcml_kernels::device;
 use rcml_model::{Embedder, ItemReader};
 use rcml_train::RunConfig;
@@ -12,6 +13,14 @@ use crate::failure::{Failure, Result};
 use crate::output::note;
 use crate::progress::Progress;
 
+/// What to do with pictures that cannot be used.
+#[derive(Debug, Args)]
+pub(crate) struct PictureArguments {
+    /// Go on where pictures cannot be decoded, and count them as missing
+    #[arg(long)]
+    pub(crate) skip_corrupt: bool,
+}
+
 /// A finished run.
 pub(crate) struct Run {
     pub(crate) folder: PathBuf,
@@ -19,11 +28,15 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn open(folder: &Path) -> Result<Self> {
+    /// Reads its configuration. Corrupt pictures count as missing where that or `pictures` says so.
+    pub(crate) fn open(folder: &Path, pictures: &PictureArguments) -> Result<Self> {
         if !folder.is_dir() {
             return Err(Failure::input(format!("{}: there is no such run folder", folder.display())));
         }
-        let config = RunConfig::load(folder)?;
+        let mut config = RunConfig::load(folder)?;
+        if pictures.skip_corrupt {
+            config.image.on_corrupt = OnCorrupt::Skip;
+        }
         let weights = folder.join("model.safetensors");
         if !weights.is_file() {
             return Err(Failure::input(format!(
@@ -35,7 +48,8 @@ impl Run {
     }
 
     pub(crate) fn embedder(&self, device: &str) -> Result<Embedder> {
-        Ok(Embedder::load(&self.folder, &device::parse(device)?)?)
+        let embedder = Embedder::load(&self.folder, &device::parse(device)?)?;
+        Ok(embedder.on_corrupt_pictures(self.config.image.on_corrupt))
     }
 
     /// Splits a dataset as the run did.
@@ -69,8 +83,6 @@ pub(crate) fn read_items(embedder: &Embedder, dataset: &Dataset, items: &[u32]) 
     let progress = Progress::new("reading pictures", pictures.count());
     let reader = embedder.reader(dataset, items, &|done| progress.set(done))?;
     progress.finish();
-    for problem in reader.image_problems() {
-        note(&format!("skipped: {}: {}", problem.path.display(), problem.message));
-    }
+    ImageProblem::lines(reader.image_problems()).for_each(|line| note(&line));
     Ok(reader)
 }

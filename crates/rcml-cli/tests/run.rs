@@ -304,6 +304,44 @@ fn leakage(folder: &Folder) {
 }
 
 #[test]
+fn corrupt_pictures_are_named_and_skipped_where_asked() {
+    let folder = Folder::with_shapes();
+    rcml(train(&folder, "whole", "rcml", "1")).done();
+    let (data, vectors) = (folder.path(), folder.join("vectors.npy"));
+    for item in 0..40 {
+        folder.write(&format!("{item}.png"), b"<html>not found</html>");
+    }
+    let commands = [
+        vec!["eval", "RUN", "--task", "retrieval"],
+        vec!["embed", "RUN", "--out", &vectors],
+        vec!["search", "RUN", "--item", "i0", "--relation", "has the same colour"],
+    ];
+    let typed = |run: &str, command: &[&str]| -> Vec<String> {
+        let run = folder.join(run);
+        command
+            .iter()
+            .map(|word| if *word == "RUN" { run.clone() } else { (*word).into() })
+            .chain(["--data".into(), data.into()])
+            .collect()
+    };
+    for command in &commands {
+        let refused = rcml(typed("whole", command)).refused(command[0]);
+        assert!(refused.contains(".png: not a PNG") && refused.contains("--skip-corrupt"), "{refused}");
+        let skip = [command.as_slice(), &["--skip-corrupt"]].concat();
+        rcml(typed("whole", &skip)).done();
+    }
+    let refused = rcml(typed("whole", &commands[1])).refused("embed");
+    assert!(refused.contains("40 pictures cannot be decoded") && refused.contains("more"), "{refused}");
+
+    assert!(rcml(train(&folder, "new", "rcml", "1")).refused("train").contains("--skip-corrupt"));
+    rcml(train(&folder, "new", "rcml", "1").into_iter().chain(["--skip-corrupt".into()])).done();
+    assert!(folder.read("new/config.toml").contains("on_corrupt = \"skip\""));
+    for command in &commands {
+        rcml(typed("new", command)).done();
+    }
+}
+
+#[test]
 fn an_interrupted_run_continues_and_ends_the_same() {
     let folder = Folder::with_shapes();
     rcml(train(&folder, "whole", "gate", "3")).done();

@@ -45,18 +45,38 @@ pub struct Error(#[from] Box<ErrorKind>);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    #[error("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    #[error("{}", listed(problems))]
     Problems { problems: Vec<Problem> },
+    #[error("{}", undecodable(problems))]
+    Pictures { problems: Vec<Problem> },
     #[error("{0}")]
     Input(String),
     #[error("{}: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
 }
 
+fn listed(problems: &[Problem]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+}
+
+/// The way out comes first: the list may be long.
+fn undecodable(problems: &[Problem]) -> String {
+    let way = r#"with image.on_corrupt = "skip" (`--skip-corrupt`)"#;
+    match problems {
+        [one] => format!("{one}; {way} it counts as missing"),
+        many => format!("{} pictures cannot be decoded; {way} they count as missing:\n{}", many.len(), listed(many)),
+    }
+}
+
 impl Error {
     /// Bad input in known places; at least one.
     pub fn problems(problems: Vec<Problem>) -> Self {
         Self(Box::new(ErrorKind::Problems { problems }))
+    }
+
+    /// Pictures that cannot be decoded; at least one.
+    pub(crate) fn pictures(problems: Vec<Problem>) -> Self {
+        Self(Box::new(ErrorKind::Pictures { problems }))
     }
 
     /// Bad input that has no place in a file (an argument, a setting).
@@ -72,7 +92,7 @@ impl Error {
     /// Whether the user's input is at fault, rather than the machine.
     pub fn is_input(&self) -> bool {
         match &*self.0 {
-            ErrorKind::Problems { .. } | ErrorKind::Input(_) => true,
+            ErrorKind::Problems { .. } | ErrorKind::Pictures { .. } | ErrorKind::Input(_) => true,
             ErrorKind::Io { source, .. } => source.kind() == std::io::ErrorKind::NotFound,
         }
     }
@@ -80,7 +100,7 @@ impl Error {
     /// The problems, one per place, where the error has places.
     pub fn list(&self) -> &[Problem] {
         match &*self.0 {
-            ErrorKind::Problems { problems } => problems,
+            ErrorKind::Problems { problems } | ErrorKind::Pictures { problems } => problems,
             _ => &[],
         }
     }

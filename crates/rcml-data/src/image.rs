@@ -149,6 +149,9 @@ impl ImageConfig {
     }
 }
 
+/// Skipped pictures that are named one by one.
+const MOST_NAMED: usize = 20;
+
 /// An image that could not be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageProblem {
@@ -158,6 +161,16 @@ pub struct ImageProblem {
     pub path: PathBuf,
     /// What the decoder said.
     pub message: String,
+}
+
+impl ImageProblem {
+    /// What to tell of pictures that were skipped, a line each, and of many the first.
+    pub fn lines(problems: &[Self]) -> impl Iterator<Item = String> {
+        let line = |problem: &Self| format!("skipped {}: {}", problem.path.display(), problem.message);
+        let beyond = problems.len().saturating_sub(MOST_NAMED);
+        let rest = (beyond > 0).then(|| format!("skipped {beyond} more; `rcml data check` names them all"));
+        problems.iter().take(MOST_NAMED).map(line).chain(rest)
+    }
 }
 
 /// Preprocessed pictures of a batch.

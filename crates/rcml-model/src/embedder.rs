@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_attention::{Modulate, Pool, Relations};
-use rcml_data::{Dataset, ImageConfig, Role};
+use rcml_data::{Dataset, ImageConfig, OnCorrupt, Role};
 use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
@@ -88,6 +88,12 @@ impl Embedder {
     pub fn with_exact_words(self, words: Option<ExactWords>) -> Self {
         let exact = words.filter(|words| words.share() > 0.0).map(Arc::new);
         Self { exact, ..self }
+    }
+
+    /// With another answer to pictures that cannot be decoded.
+    pub fn on_corrupt_pictures(mut self, answer: OnCorrupt) -> Self {
+        self.image.on_corrupt = answer;
+        self
     }
 
     /// Loads a run folder: `config.toml`, `tokenizer.json`, `model.safetensors`, `words.json` where it is, and the pretrained

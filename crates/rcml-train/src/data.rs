@@ -7,7 +7,8 @@ use burn::tensor::Device;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_data::{
-    Dataset, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord, check_leakage,
+    Dataset, ImageProblem, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord,
+    check_leakage,
 };
 use rcml_encoders::pretrained::cache_folder;
 use rcml_encoders::{TextTokenizer, WordStart};
@@ -82,6 +83,12 @@ fn check_learnable(config: &RunConfig, dataset: &Dataset, train: &[u32], pairs: 
         (true, false) => "related pairs",
         (false, _) => "items with two modalities, since this objective compares nothing else",
     };
+    if train.is_empty() {
+        let all = dataset.items.len();
+        return Err(Error::input(format!(
+            "nothing to train on: the split leaves none of {all} items for training; name other splits in the files, or hold out fewer"
+        )));
+    }
     let (items, names) = (train.len(), names.join(" or "));
     Err(Error::input(format!(
         "nothing to train on: expected {expected}; found {items} training items with {names}, {two} of them with two modalities, and {pairs} related pairs"
@@ -159,10 +166,7 @@ impl RunData {
         observer.event(&Event::Images { done: 0, total: pictures });
         let reader = ItemReader::open(&dataset, &watched, &config.model, &reads, &config.image, &|_| {})?;
         observer.event(&Event::Images { done: pictures, total: pictures });
-        for problem in reader.image_problems() {
-            let message = format!("skipped {}: {}", problem.path.display(), problem.message);
-            observer.event(&Event::Message(message));
-        }
+        ImageProblem::lines(reader.image_problems()).for_each(|line| observer.event(&Event::Message(line)));
 
         let sampler = RelationSampler::for_dataset(config.sampler.clone(), config.seed, train, &dataset, graph)?;
         let same_text = same_text(&dataset);

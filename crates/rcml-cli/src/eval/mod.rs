@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::failure::{Failure, Result};
 use crate::output::{note, print, write_whole};
 use crate::progress::Progress;
-use crate::run::{Run, read_items};
+use crate::run::{PictureArguments, Run, read_items};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -68,6 +68,8 @@ pub(crate) struct EvalArguments {
     /// than 100), drawn where there are more; 0 = all
     #[arg(long, value_name = "N", default_value_t = 0)]
     max_relations: usize,
+    #[command(flatten)]
+    pictures: PictureArguments,
     /// Where to compute: auto, cpu, and what else this build knows
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
@@ -112,7 +114,8 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
         return Err(Failure::input("--max-queries: expected at least 1, found 0"));
     }
     rcml_kernels::device::parse(&arguments.device)?;
-    let runs: Vec<Run> = arguments.runs.iter().map(|folder| Run::open(folder)).collect::<Result<_>>()?;
+    let runs: Vec<Run> =
+        arguments.runs.iter().map(|folder| Run::open(folder, &arguments.pictures)).collect::<Result<_>>()?;
     let dataset = Dataset::open(&arguments.data)?;
     let (splits, warnings) = arguments.splits(&runs, &dataset)?;
     let set = EvalSet::new(&dataset, &splits, arguments.split())?;

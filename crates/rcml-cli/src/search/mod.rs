@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::failure::{Failure, Result};
 use crate::output::{print, print_json};
 use crate::relation::ends;
-use crate::run::Run;
+use crate::run::{PictureArguments, Run};
 use embedded::Embedded;
 use start::{Start, StartArguments};
 
@@ -52,6 +52,8 @@ pub(crate) struct SearchArguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    pictures: PictureArguments,
     /// Where to compute: auto, cpu, and what else this build knows
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
@@ -70,7 +72,7 @@ fn share(text: &str) -> Result<f32, String> {
 const SCORES: usize = 1 << 24;
 
 pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
-    let run = Run::open(&arguments.run)?;
+    let run = Run::open(&arguments.run, &arguments.pictures)?;
     let mut dataset = Dataset::open(&arguments.data)?;
     let start = arguments.start.find(&dataset)?;
     if arguments.relation.iter().any(|words| words.trim().is_empty()) {

@@ -15,6 +15,7 @@ use serde_json::json;
 
 use crate::failure::{Failure, Result};
 use crate::output::{note, print, print_json};
+use crate::run::PictureArguments;
 
 #[derive(Debug, Args)]
 #[command(after_help = format!("Example:
@@ -43,6 +44,8 @@ pub(crate) struct TrainArguments {
     /// One setting, with the dotted key of RUN/config.toml
     #[arg(long, value_name = "KEY=VALUE")]
     set: Vec<String>,
+    #[command(flatten)]
+    pictures: PictureArguments,
     /// Where to compute: auto, cpu, and what else this build knows
     #[arg(long, value_name = "D", default_value = "auto")]
     device: String,
@@ -112,12 +115,14 @@ impl TrainArguments {
             || self.preset.is_some()
             || self.encoders.is_some()
             || !self.set.is_empty()
+            || self.pictures.skip_corrupt
             || self.seed.is_some();
         if !asks && self.out.join("config.toml").is_file() {
             return Ok(RunConfig::load(&self.out)?);
         }
         let mut set = self.encoders.as_deref().map(encoder_settings).transpose()?.unwrap_or_default();
         set.extend(self.set.iter().cloned());
+        set.extend(self.pictures.skip_corrupt.then(|| "image.on_corrupt=skip".into()));
         Ok(RunConfig::resolve(self.preset.as_deref(), self.config.as_deref(), &set, self.seed)?)
     }
 }

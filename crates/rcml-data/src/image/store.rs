@@ -189,7 +189,7 @@ impl ImageStore {
 }
 
 fn refusal(problems: Vec<ImageProblem>) -> Error {
-    Error::problems(problems.into_iter().map(|p| Problem::of(p.path, p.message)).collect())
+    Error::pictures(problems.into_iter().map(|p| Problem::of(p.path, p.message)).collect())
 }
 
 #[cfg(test)]
