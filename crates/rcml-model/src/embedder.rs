@@ -445,7 +445,7 @@ mod tests {
         let some = all.select(&[1, 2, 6, 0, 3, 4, 5]);
         let again = some.select(&[6, 0, 3, 2, 4]);
         assert_eq!(again.items(), [105, 101, 100, 106, 103]);
-        let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().to_vec::<f32>().unwrap();
+        let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
         let column = &again.modalities[0];
         let tokens = column.chunks.iter().map(|tokens| tokens.states.clone().squeeze_dim(1)).collect();
