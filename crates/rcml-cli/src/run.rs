@@ -49,7 +49,7 @@ impl Run {
 
     pub(crate) fn embedder(&self, device: &str) -> Result<Embedder> {
         let embedder = Embedder::load(&self.folder, &device::parse(device)?)?;
-        Ok(embedder.on_corrupt_pictures(self.config.image.on_corrupt))
+        Ok(embedder.with_on_corrupt(self.config.image.on_corrupt))
     }
 
     /// Splits a dataset as the run did.

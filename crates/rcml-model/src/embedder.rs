@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use rcml_attention::{Modulate, Pool, Relations};
 use rcml_data::{Dataset, ImageConfig, OnCorrupt, Role};
 use rcml_encoders::{TextTokenizer, Tokens, WordStart};
@@ -11,6 +11,7 @@ use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
 
+use crate::encoded_items::{EncodedColumn, EncodedItems, ends};
 use crate::{
     ConditionedSide, Error, ExactWords, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles,
     TextReader, Towers, load_weights,
@@ -43,24 +44,6 @@ pub enum RelationQuery {
     SameItem,
 }
 
-/// Encoded items, ready to be embedded under any number of relations.
-#[derive(Debug, Clone)]
-pub struct EncodedItems {
-    items: Vec<u32>,
-    /// Where each chunk ends, as a row.
-    ends: Vec<usize>,
-    modalities: Vec<EncodedColumn>,
-    /// The vectors of the items' words, chunk by chunk; none where the model takes no words beside.
-    words: Vec<Tensor<2>>,
-}
-
-#[derive(Debug, Clone)]
-struct EncodedColumn {
-    name: String,
-    chunks: Vec<Tokens>,
-    present: Vec<bool>,
-}
-
 /// Unit vectors of N items under one relation. D is the model's width, and that of the [words](ExactWords) beside it where there are
 /// any.
 #[derive(Debug, Clone)]
@@ -91,7 +74,7 @@ impl Embedder {
     }
 
     /// With another answer to pictures that cannot be decoded.
-    pub fn on_corrupt_pictures(mut self, answer: OnCorrupt) -> Self {
+    pub fn with_on_corrupt(mut self, answer: OnCorrupt) -> Self {
         self.image.on_corrupt = answer;
         self
     }
@@ -343,116 +326,4 @@ fn with_words(exact: &ExactWords, embeddings: Embeddings, words: Tensor<2>) -> E
 
 fn other_encoder() -> Error {
     Error::input("the texts were read for another text encoder than the model's")
-}
-
-impl EncodedItems {
-    /// The items, as dataset indices.
-    pub fn items(&self) -> &[u32] {
-        &self.items
-    }
-
-    /// The items that were encoded together, one after the other: to [select](Self::select) all of such items copies nothing.
-    pub fn chunks(&self) -> impl Iterator<Item = &[u32]> {
-        (0..self.ends.len()).map(|chunk| &self.items[self.start(chunk)..self.ends[chunk]])
-    }
-
-    /// The first row of a chunk.
-    fn start(&self, chunk: usize) -> usize {
-        chunk.checked_sub(1).map_or(0, |before| self.ends[before])
-    }
-
-    /// Modalities that the items were encoded with.
-    pub fn modalities(&self) -> Vec<String> {
-        self.modalities.iter().map(|column| column.name.clone()).collect()
-    }
-
-    /// The items at `rows` (positions in [`Self::items`]), in that order.
-    pub fn select(&self, rows: &[u32]) -> Self {
-        let chunk_of = |row: u32| self.ends.partition_point(|end| *end <= row as usize);
-        let pieces: Vec<(usize, &[u32])> =
-            rows.chunk_by(|a, b| chunk_of(*a) == chunk_of(*b)).map(|piece| (chunk_of(piece[0]), piece)).collect();
-        let column = |column: &EncodedColumn| {
-            let chunks = pieces.iter().map(|(chunk, piece)| {
-                let tokens = &column.chunks[*chunk];
-                match self.within(*chunk, piece, &tokens.states.device()) {
-                    None => tokens.clone(),
-                    Some(index) => tokens.select(index),
-                }
-            });
-            EncodedColumn {
-                name: column.name.clone(),
-                chunks: chunks.collect(),
-                present: rows.iter().map(|row| column.present[*row as usize]).collect(),
-            }
-        };
-        let words = pieces.iter().filter_map(|(chunk, piece)| {
-            let words = self.words.get(*chunk)?;
-            Some(match self.within(*chunk, piece, &words.device()) {
-                None => words.clone(),
-                Some(index) => words.clone().select(0, index),
-            })
-        });
-        Self {
-            items: rows.iter().map(|row| self.items[*row as usize]).collect(),
-            ends: pieces
-                .iter()
-                .scan(0, |end, (_, piece)| {
-                    *end += piece.len();
-                    Some(*end)
-                })
-                .collect(),
-            modalities: self.modalities.iter().map(column).collect(),
-            words: words.collect(),
-        }
-    }
-
-    /// Where rows of one chunk are in it; `None` for all of them in their order.
-    fn within(&self, chunk: usize, rows: &[u32], device: &Device) -> Option<Tensor<1, Int>> {
-        let start = self.start(chunk);
-        if rows.len() == self.ends[chunk] - start && rows.is_sorted_by(|a, b| a < b) {
-            return None;
-        }
-        let within: Vec<i32> = rows.iter().map(|row| (*row as usize - start) as i32).collect();
-        Some(Tensor::from_data(TensorData::new(within, [rows.len()]), device))
-    }
-}
-
-/// Where chunks of `size` of `n` items end.
-fn ends(n: usize, size: usize) -> Vec<usize> {
-    (1..=n.div_ceil(size)).map(|chunk| (chunk * size).min(n)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_was_selected_can_be_selected_from() {
-        let device = Device::default();
-        let items: Vec<u32> = (100..107).collect();
-        let ends = ends(items.len(), 3);
-        let rows = |start: usize, end: usize| {
-            let values: Vec<f32> = (start..end).map(|row| row as f32).collect();
-            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([end - start, 1])
-        };
-        let pieces = || ends.iter().scan(0, |start, end| Some((std::mem::replace(start, *end), *end)));
-        let words: Vec<_> = pieces().map(|(start, end)| rows(start, end)).collect();
-        let chunks = words.iter().map(|rows| Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)).collect();
-        let present = items.iter().map(|item| item % 2 == 0).collect();
-        let text = EncodedColumn { name: "text".into(), chunks, present };
-        let all = EncodedItems { items, ends, modalities: vec![text], words };
-
-        let some = all.select(&[1, 2, 6, 0, 3, 4, 5]);
-        let again = some.select(&[6, 0, 3, 2, 4]);
-        assert_eq!(again.items(), [105, 101, 100, 106, 103]);
-        let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().try_to_vec::<f32>().unwrap();
-        assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
-        let column = &again.modalities[0];
-        let tokens = column.chunks.iter().map(|tokens| tokens.states.clone().squeeze_dim(1)).collect();
-        assert_eq!(values(tokens), [5., 1., 0., 6., 3.]);
-        assert_eq!(column.present, [false, false, true, true, false]);
-        assert_eq!(again.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1]);
-        assert_eq!(some.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [2, 1, 1, 3]);
-        assert!(all.select(&[]).chunks().next().is_none());
-    }
 }

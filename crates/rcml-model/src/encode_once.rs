@@ -1,7 +1,7 @@
 //! A whole data set through a frozen encoder, once, into a token cache.
 
 use rayon::prelude::*;
-use rcml_data::{Dataset, ImageConfig, ImageProblem, ImageStore};
+use rcml_data::{Dataset, ImageConfig, ImageProblem, ImageStore, OnCorrupt};
 use rcml_encoders::pretrained::{TokenCache, TokenWriter};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
@@ -60,12 +60,18 @@ pub(crate) fn images(
     let source = towers.frozen_image().ok_or_else(|| Error::input("the model has no frozen image encoder"))?;
     let width = source.width;
     let hashes = picture_hashes(dataset);
-    let kept = ImageConfig { cache_mib: 0, ..config.clone() };
-    let key = key(source, &format!("image {kept:?}"), &hashes);
+    let key = |on_corrupt| {
+        let kept = ImageConfig { cache_mib: 0, on_corrupt, ..config.clone() };
+        key(source, &format!("image {kept:?}"), &hashes)
+    };
     let count = dataset.items.len();
-    if let Some(cache) = TokenCache::open(towers.cache(), &key, count, width) {
-        return Ok((cache, Vec::new()));
+    // What was encoded where a corrupt picture would have been refused lacks none: it serves those who would skip one.
+    for on_corrupt in [OnCorrupt::Refuse, config.on_corrupt] {
+        if let Some(cache) = TokenCache::open(towers.cache(), &key(on_corrupt), count, width) {
+            return Ok((cache, Vec::new()));
+        }
     }
+    let key = key(config.on_corrupt);
     let items: Vec<u32> = (0..count as u32).filter(|item| dataset.items[*item as usize].image.is_some()).collect();
     let blank = towers.encode_images(vec![0.0; 3 * config.size * config.size], 1)?;
     let tokens = blank.first().map_or(0, |row| row.len() / width.max(1));

@@ -20,6 +20,7 @@ mod center;
 mod config;
 mod embedder;
 mod encode_once;
+mod encoded_items;
 mod error;
 mod exact_words;
 mod files;
@@ -33,7 +34,8 @@ mod text_reader;
 mod towers;
 
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
-pub use embedder::{Embedder, Embeddings, EncodedItems, RelationQuery};
+pub use embedder::{Embedder, Embeddings, RelationQuery};
+pub use encoded_items::EncodedItems;
 pub use error::{Error, Result};
 pub use exact_words::{ExactWords, ExactWordsConfig};
 pub use files::{load_weights, save_weights};

@@ -1,0 +1,134 @@
+//! Items that have passed the encoders.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use rcml_encoders::Tokens;
+
+/// Encoded items, ready to be embedded under any number of relations.
+#[derive(Debug, Clone)]
+pub struct EncodedItems {
+    pub(crate) items: Vec<u32>,
+    /// Where each chunk ends, as a row.
+    pub(crate) ends: Vec<usize>,
+    pub(crate) modalities: Vec<EncodedColumn>,
+    /// The vectors of the items' words, chunk by chunk; none where the model takes no words beside.
+    pub(crate) words: Vec<Tensor<2>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct EncodedColumn {
+    pub(crate) name: String,
+    pub(crate) chunks: Vec<Tokens>,
+    pub(crate) present: Vec<bool>,
+}
+
+impl EncodedItems {
+    /// The items, as dataset indices.
+    pub fn items(&self) -> &[u32] {
+        &self.items
+    }
+
+    /// The items that were encoded together, one after the other: to [select](Self::select) all of such items copies nothing.
+    pub fn chunks(&self) -> impl Iterator<Item = &[u32]> {
+        (0..self.ends.len()).map(|chunk| &self.items[self.start(chunk)..self.ends[chunk]])
+    }
+
+    /// The first row of a chunk.
+    fn start(&self, chunk: usize) -> usize {
+        chunk.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// Modalities that the items were encoded with.
+    pub fn modalities(&self) -> Vec<String> {
+        self.modalities.iter().map(|column| column.name.clone()).collect()
+    }
+
+    /// The items at `rows` (positions in [`Self::items`]), in that order.
+    pub fn select(&self, rows: &[u32]) -> Self {
+        let chunk_of = |row: u32| self.ends.partition_point(|end| *end <= row as usize);
+        let pieces: Vec<(usize, &[u32])> =
+            rows.chunk_by(|a, b| chunk_of(*a) == chunk_of(*b)).map(|piece| (chunk_of(piece[0]), piece)).collect();
+        let column = |column: &EncodedColumn| {
+            let chunks = pieces.iter().map(|(chunk, piece)| {
+                let tokens = &column.chunks[*chunk];
+                match self.within(*chunk, piece, &tokens.states.device()) {
+                    None => tokens.clone(),
+                    Some(index) => tokens.select(index),
+                }
+            });
+            EncodedColumn {
+                name: column.name.clone(),
+                chunks: chunks.collect(),
+                present: rows.iter().map(|row| column.present[*row as usize]).collect(),
+            }
+        };
+        let words = pieces.iter().filter_map(|(chunk, piece)| {
+            let words = self.words.get(*chunk)?;
+            Some(match self.within(*chunk, piece, &words.device()) {
+                None => words.clone(),
+                Some(index) => words.clone().select(0, index),
+            })
+        });
+        Self {
+            items: rows.iter().map(|row| self.items[*row as usize]).collect(),
+            ends: pieces
+                .iter()
+                .scan(0, |end, (_, piece)| {
+                    *end += piece.len();
+                    Some(*end)
+                })
+                .collect(),
+            modalities: self.modalities.iter().map(column).collect(),
+            words: words.collect(),
+        }
+    }
+
+    /// Where rows of one chunk are in it; `None` for all of them in their order.
+    fn within(&self, chunk: usize, rows: &[u32], device: &Device) -> Option<Tensor<1, Int>> {
+        let start = self.start(chunk);
+        if rows.len() == self.ends[chunk] - start && rows.is_sorted_by(|a, b| a < b) {
+            return None;
+        }
+        let within: Vec<i32> = rows.iter().map(|row| (*row as usize - start) as i32).collect();
+        Some(Tensor::from_data(TensorData::new(within, [rows.len()]), device))
+    }
+}
+
+/// Where chunks of `size` of `n` items end.
+pub(crate) fn ends(n: usize, size: usize) -> Vec<usize> {
+    (1..=n.div_ceil(size)).map(|chunk| (chunk * size).min(n)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_selected_can_be_selected_from() {
+        let device = Device::default();
+        let items: Vec<u32> = (100..107).collect();
+        let ends = ends(items.len(), 3);
+        let rows = |start: usize, end: usize| {
+            let values: Vec<f32> = (start..end).map(|row| row as f32).collect();
+            Tensor::<1>::from_floats(values.as_slice(), &device).reshape([end - start, 1])
+        };
+        let pieces = || ends.iter().scan(0, |start, end| Some((std::mem::replace(start, *end), *end)));
+        let words: Vec<_> = pieces().map(|(start, end)| rows(start, end)).collect();
+        let chunks = words.iter().map(|rows| Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)).collect();
+        let present = items.iter().map(|item| item % 2 == 0).collect();
+        let text = EncodedColumn { name: "text".into(), chunks, present };
+        let all = EncodedItems { items, ends, modalities: vec![text], words };
+
+        let some = all.select(&[1, 2, 6, 0, 3, 4, 5]);
+        let again = some.select(&[6, 0, 3, 2, 4]);
+        assert_eq!(again.items(), [105, 101, 100, 106, 103]);
+        let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().try_to_vec::<f32>().unwrap();
+        assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
+        let column = &again.modalities[0];
+        let tokens = column.chunks.iter().map(|tokens| tokens.states.clone().squeeze_dim(1)).collect();
+        assert_eq!(values(tokens), [5., 1., 0., 6., 3.]);
+        assert_eq!(column.present, [false, false, true, true, false]);
+        assert_eq!(again.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1]);
+        assert_eq!(some.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [2, 1, 1, 3]);
+        assert!(all.select(&[]).chunks().next().is_none());
+    }
+}
