@@ -6,7 +6,7 @@
 use cubecl::prelude::*;
 
 use super::plan::Plan;
-use super::tile::team_sum;
+use super::tile::{team_sum, vector_sum};
 
 /// What the gradients need of each result row, `[rows, 3]`: the softmax's maximum, 1 / its sum, and <dP, P>.
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -27,7 +27,7 @@ pub(super) fn corrections<V: Size>(
         part += pooled[here * plan.width + column] * grad[here * plan.width + column];
         column += plan.lanes;
     }
-    let correction = team_sum::<V>(part, plan);
+    let correction = team_sum(vector_sum::<V>(part), plan);
     if UNIT_POS_X == 0 && row < rows as usize {
         saved[row * 3] = stats[row * 2];
         saved[row * 3 + 1] = 1.0f32 / stats[row * 2 + 1];

@@ -8,7 +8,7 @@ use cubecl::prelude::*;
 use super::block::Block;
 use super::plan::Plan;
 use super::sums::Sums;
-use super::tile::{LOWEST, dots, load, shift};
+use super::tile::{LOWEST, dots, load, shift, team_max, team_sum};
 
 /// A cube takes an item and a block of query rows, and reads the item's tokens once for all of them, a tile at a time, with a
 /// running softmax.
@@ -51,15 +51,7 @@ pub(super) fn pool<E: Float, V: Size>(
         while start < token_count {
             sync_cube();
             let width = plan.width;
-            load::<E, V>(
-                tokens,
-                &mut block.tile,
-                item * token_count * width,
-                start * width,
-                token_count * width,
-                width,
-                plan,
-            );
+            load::<E, V>(tokens, &mut block.tile, item * token_count * width, start * width, token_count * width, plan);
             sync_cube();
             let across = comptime!(plan.tokens / plan.patch[0]);
             let mut patch = UNIT_POS_Y as usize;
@@ -94,12 +86,12 @@ pub(super) fn pool<E: Float, V: Size>(
                         logit = block.weights[at];
                     }
                     let old = largest[row];
-                    let new = max(old, plane_max(logit));
+                    let new = max(old, team_max(logit, plan));
                     let mut weight = 0.0f32;
                     if here {
                         weight = (logit - new).exp();
                     }
-                    let sum = plane_sum(weight);
+                    let sum = team_sum(weight, plan);
                     if token < plan.tokens {
                         block.weights[at] = weight;
                     }
@@ -134,15 +126,12 @@ pub(super) fn pool<E: Float, V: Size>(
                 rescale[unit] = scale;
             }
             sync_cube();
+            sums.scale(&rescale, plan);
             if sums.first < plan.rows {
                 #[unroll]
                 for s in 0..slots {
                     let at = sums.column + s * plan.columns;
                     if at < plan.width {
-                        #[unroll]
-                        for k in 0..share {
-                            sums.values[comptime!(s * share + k)] *= Vector::new(rescale[sums.first + k]);
-                        }
                         for t in 0..plan.tokens {
                             let x = block.tile[t * plan.width + at];
                             #[unroll]

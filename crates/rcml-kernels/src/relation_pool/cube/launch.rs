@@ -54,14 +54,14 @@ macro_rules! launch {
 /// Plans for many rows; their blocks have as many.
 #[derive(Clone, Copy)]
 pub(super) struct Both {
-    forward: Wide,
-    backward: Wide,
+    tiles: Wide,
+    blocks: Wide,
 }
 
 impl<'a> Launch<'a> {
     /// `None` for what the kernels do not take: other types, shapes without values, rows that do not fit, and
-    /// [`Algorithm::Composed`]. Of the others `Streamed` leaves the planes alone, as on a device without them, `Resident` takes
-    /// the way for few rows also for many, and `Packed` takes the gradients of tokens and queries one after the other.
+    /// [`Algorithm::Composed`]. Of the others `Resident` takes the way for few rows also for many, `Streamed` does so without
+    /// planes, as on a device that has none, and `Packed` takes the gradients of tokens and queries one after the other.
     pub(super) fn new(
         tokens: &CubeTensor,
         bias: &CubeTensor,
@@ -76,7 +76,8 @@ impl<'a> Launch<'a> {
         if algorithm == Algorithm::Streamed {
             hardware.plane = None;
         }
-        let launch = Self::on(hardware, algorithm != Algorithm::Resident, tokens, bias, queries, pairs)?;
+        let wide = !matches!(algorithm, Algorithm::Resident | Algorithm::Streamed);
+        let launch = Self::on(hardware, wide, tokens, bias, queries, pairs)?;
         let joint = launch.joint.filter(|_| algorithm != Algorithm::Packed);
         Some(Self { joint, ..launch })
     }
@@ -115,8 +116,8 @@ impl<'a> Launch<'a> {
         let (sizes, kinds) = ([t, d, rows], [pairs.is_some(), biased]);
         let plan = Plan::new(hardware, sizes, vector, kinds)?;
         let many = |way| if wide { Wide::new(hardware, sizes, vector, kinds, way) } else { None };
-        let wide = many(Way::Forward).zip(many(Way::Backward)).map(|(forward, backward)| Both { forward, backward });
-        let joint = wide.map(|wide| wide.backward).filter(|plan| pairs.is_none() && rows <= plan.base.rows);
+        let wide = many(Way::Tiles).zip(many(Way::Blocks)).map(|(tiles, blocks)| Both { tiles, blocks });
+        let joint = wide.map(|wide| wide.tiles).filter(|plan| pairs.is_none() && rows <= plan.base.rows);
         let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
         Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide, joint })
     }
@@ -142,7 +143,7 @@ impl<'a> Launch<'a> {
         unsafe {
             launch!(
                 self,
-                forward,
+                tiles,
                 forward::pool(
                     &self.tokens.client,
                     self.count(cubes),
@@ -213,14 +214,14 @@ impl<'a> Launch<'a> {
         let d_tokens = self.empty(&[n, t, d], self.tokens.dtype());
         let d_bias = self.empty(&[n, t], DType::F32);
         let table = self.pairs.as_ref().map_or_else(|| self.nothing(), |table| self.upload(&table.by_item()));
-        let cubes = n * t.div_ceil(self.wide.map_or(self.plan.tokens, |wide| wide.backward.base.tokens));
+        let cubes = n * t.div_ceil(self.wide.map_or(self.plan.tokens, |wide| wide.blocks.base.tokens));
         let [tokens, bias, queries] = self.inputs();
         // SAFETY: as in `forward`.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
             launch!(
                 self,
-                backward,
+                blocks,
                 token_gradients::token_gradients(
                     &self.tokens.client,
                     self.count(cubes),
@@ -307,7 +308,7 @@ impl<'a> Launch<'a> {
         unsafe {
             launch!(
                 self,
-                backward,
+                tiles,
                 query_gradients::query_gradients(
                     client,
                     self.count(cubes),
@@ -360,7 +361,7 @@ impl<'a> Launch<'a> {
 
     /// Query rows of a block.
     fn rows(&self) -> usize {
-        self.wide.map_or(self.plan.rows, |wide| wide.backward.base.rows)
+        self.wide.map_or(self.plan.rows, |wide| wide.blocks.base.rows)
     }
 
     /// What every kernel over tokens reads.

@@ -14,7 +14,7 @@ mod rows;
 mod slopes;
 mod sums;
 mod table;
-#[cfg(all(test, feature = "wgpu"))]
+#[cfg(test)]
 mod tests;
 mod tile;
 mod token_gradients;

@@ -60,15 +60,7 @@ pub(super) fn query_gradients<E: Float, V: Size>(
             let mut start = 0usize;
             while start < token_count {
                 sync_cube();
-                load::<E, V>(
-                    tokens,
-                    &mut block.tile,
-                    base,
-                    start * plan.width,
-                    token_count * plan.width,
-                    plan.width,
-                    plan,
-                );
+                load::<E, V>(tokens, &mut block.tile, base, start * plan.width, token_count * plan.width, plan);
                 sync_cube();
                 slopes::<V>(&mut block, &mut slope, bias, queries, grad, saved, item, start, token_count, rows, plan);
                 sync_cube();

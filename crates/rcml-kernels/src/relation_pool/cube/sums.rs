@@ -28,4 +28,19 @@ impl<V: Size> Sums<V> {
         let unit = UNIT_POS as usize;
         Sums::<V> { values, column: unit % plan.columns, first: unit / plan.columns * share }
     }
+
+    /// Multiplies sums over the unit's rows by what each row of the block is given.
+    pub(super) fn scale(&mut self, rows: &Shared<[f32]>, #[comptime] plan: Plan) {
+        let share = comptime!(plan.share(plan.rows));
+        if self.first < plan.rows {
+            #[unroll]
+            for k in 0..share {
+                let scale = Vector::new(rows[self.first + k]);
+                #[unroll]
+                for s in 0..plan.slots() {
+                    self.values[comptime!(s * share + k)] *= scale;
+                }
+            }
+        }
+    }
 }

@@ -8,11 +8,12 @@ use super::plan::Plan;
 
 /// The lowest logit: a bias of minus infinity becomes this, so that differences of logits stay numbers.
 pub(super) const LOWEST: f32 = -3.0e38;
+/// Vectors that a unit asks for at a time.
+const BATCH: usize = 8;
 
 /// Copies tokens into shared memory, as f32; zeros where the item has no more.
 ///
-/// `base`: where the item begins, `start`: the tile's first token, both in vectors; `end`: the item's vectors; `stride`: vectors
-/// from one token of the tile to the next.
+/// `base`: where the item begins, `start`: the tile's first token, both in vectors; `end`: the item's vectors.
 #[cube]
 pub(super) fn load<E: Float, V: Size>(
     tokens: &[Vector<E, V>],
@@ -20,23 +21,30 @@ pub(super) fn load<E: Float, V: Size>(
     base: usize,
     start: usize,
     end: usize,
-    #[comptime] stride: usize,
     #[comptime] plan: Plan,
 ) {
     let count = comptime!(plan.tokens * plan.width);
-    let mut i = UNIT_POS as usize;
-    while i < count {
-        let at = start + i;
-        let mut value = Vector::<f32, V>::new(0.0f32);
-        if at < end {
-            value = Vector::cast_from(tokens[base + at]);
+    let batch = comptime!(count.div_ceil(plan.units()).min(BATCH));
+    let mut first = UNIT_POS as usize;
+    while first < count {
+        // All of a batch are asked for before one is waited for.
+        let mut values = Array::<Vector<f32, V>>::new(batch);
+        #[unroll]
+        for i in 0..batch {
+            let at = start + first + comptime!(i * plan.units());
+            values[i] = Vector::new(0.0f32);
+            if at < end {
+                values[i] = Vector::cast_from(tokens[base + at]);
+            }
         }
-        let mut place = i;
-        if comptime!(stride != plan.width) {
-            place = i / plan.width * stride + i % plan.width;
+        #[unroll]
+        for i in 0..batch {
+            let place = first + comptime!(i * plan.units());
+            if place < count {
+                tile[place] = values[i];
+            }
         }
-        tile[place] = value;
-        i += comptime!(plan.units());
+        first += comptime!(batch * plan.units());
     }
 }
 
@@ -80,22 +88,55 @@ pub(super) fn dots<V: Size>(
     }
     #[unroll]
     for i in 0..count {
-        found[i] = team_sum::<V>(sums[i], plan);
+        found[i] = vector_sum::<V>(sums[i]);
+    }
+    team_sums(found, count, plan);
+}
+
+/// The sum of a vector's values.
+#[cube]
+pub(super) fn vector_sum<V: Size>(vector: Vector<f32, V>) -> f32 {
+    let mut total = vector.extract(0usize);
+    #[unroll]
+    for k in 1..V::value() {
+        total += vector.extract(k);
+    }
+    total
+}
+
+/// Sums of each of `count` values over all lanes of the team, step by step, so that the values' exchanges do not wait for each
+/// other; what cubecl makes of `plane_sum` for CUDA is a loop, with one exchange at a time.
+#[cube]
+pub(super) fn team_sums(values: &mut Array<f32>, #[comptime] count: usize, #[comptime] plan: Plan) {
+    #[unroll]
+    for step in 0..comptime!(plan.lanes.ilog2()) {
+        #[unroll]
+        for i in 0..count {
+            values[i] += plane_shuffle_xor(values[i], comptime!(1u32 << step));
+        }
     }
 }
 
-/// The sum of a vector's values over all lanes of the team.
+/// The sum of a value over all lanes of the team.
 #[cube]
-pub(super) fn team_sum<V: Size>(part: Vector<f32, V>, #[comptime] plan: Plan) -> f32 {
-    let mut total = part.extract(0usize);
+pub(super) fn team_sum(value: f32, #[comptime] plan: Plan) -> f32 {
+    let mut sum = value;
     #[unroll]
-    for k in 1..V::value() {
-        total += part.extract(k);
+    for step in 0..comptime!(plan.lanes.ilog2()) {
+        sum += plane_shuffle_xor(sum, comptime!(1u32 << step));
     }
-    if comptime!(plan.lanes > 1) {
-        total = plane_sum(total);
+    sum
+}
+
+/// The largest of a value over all lanes of the team.
+#[cube]
+pub(super) fn team_max(value: f32, #[comptime] plan: Plan) -> f32 {
+    let mut largest = value;
+    #[unroll]
+    for step in 0..comptime!(plan.lanes.ilog2()) {
+        largest = max(largest, plane_shuffle_xor(largest, comptime!(1u32 << step)));
     }
-    total
+    largest
 }
 
 /// The bias of a token of the tile; 0 where there is none.

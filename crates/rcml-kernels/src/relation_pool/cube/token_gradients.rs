@@ -47,7 +47,7 @@ pub(super) fn token_gradients<E: Float, V: Size>(
         let mut summed = 0.0f32;
 
         let base = item * token_count * plan.width;
-        load::<E, V>(tokens, &mut block.tile, base, start * plan.width, token_count * plan.width, plan.width, plan);
+        load::<E, V>(tokens, &mut block.tile, base, start * plan.width, token_count * plan.width, plan);
         let mut first = 0usize;
         let mut end = row_count;
         if comptime!(plan.listed) {

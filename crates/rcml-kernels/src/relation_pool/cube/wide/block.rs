@@ -10,7 +10,7 @@ use super::plan::Wide;
 /// vector.
 #[derive(CubeType)]
 pub(super) struct Block<V: Size> {
-    /// `[tokens, D]`, as f32, `plan.stride` vectors apart.
+    /// `[tokens, D]`, as f32.
     pub(super) tile: Shared<[Vector<f32, V>]>,
     pub(super) rows: Rows,
     pub(super) dots: Dots,
@@ -21,9 +21,9 @@ pub(super) struct Block<V: Size> {
 #[cube]
 impl<V: Size> Block<V> {
     pub(super) fn new(#[comptime] plan: Wide) -> Self {
-        let fours = comptime!(plan.base.rows * plan.base.tokens / 4);
+        let fours = comptime!(plan.fours());
         Block::<V> {
-            tile: Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride)),
+            tile: Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.base.width)),
             rows: Rows::new(comptime!(plan.base)),
             dots: Dots::new(plan),
             weights: Shared::<[Vector<f32, Const<4>>]>::new_slice(fours),

@@ -2,86 +2,98 @@
 
 use cubecl::prelude::*;
 
-use super::plan::Wide;
+use super::plan::{DEEP, Wide};
 
-/// Dot products between the tile's tokens and the block's rows, in parts.
+/// Dot products between the tile's tokens and the block's rows, in parts that units have made of some of the columns.
 #[derive(CubeType)]
 pub(super) struct Dots {
-    /// `[parts, rows, tokens]`.
-    parts: Shared<[f32]>,
+    /// `[strips, fours of tokens, parts, strip + 1]`: a row's with four tokens are a vector. One more than a strip has, so that
+    /// units that follow each other write to different banks.
+    parts: Shared<[Vector<f32, Const<4>>]>,
 }
 
 #[cube]
 impl Dots {
     pub(super) fn new(#[comptime] plan: Wide) -> Self {
-        Dots { parts: Shared::<[f32]>::new_slice(comptime!(plan.base.units() * plan.strip * plan.deep)) }
+        Dots { parts: Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(plan.partial())) }
     }
 
-    /// The parts, by all units of a cube, with the `rows` of `values`.
+    /// The parts of the tile's first `here` tokens with the first `count` of the block's rows of `values`. A unit takes a strip
+    /// of rows, four tokens, and every so many-th column, so that units that follow each other read columns that do.
     pub(super) fn fill<V: Size>(
         &mut self,
         tile: &Shared<[Vector<f32, V>]>,
         values: &[Vector<f32, V>],
         rows: &Shared<[u32]>,
+        here: usize,
+        count: usize,
         #[comptime] plan: Wide,
     ) {
         let across = comptime!(plan.across());
-        let strips = comptime!(plan.strips());
         let strip = comptime!(plan.strip);
         let width = comptime!(plan.base.width);
-        let (lane, team) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
-        let token = lane % across;
-        let first = (team % strips) * strip;
-        let part = team / strips * comptime!(plan.base.lanes / plan.across()) + lane / across;
-        let mut found = Array::<f32>::new(comptime!(plan.strip * plan.deep));
-        let mut from = Array::<u32>::new(strip);
-        #[unroll]
-        for q in 0..strip {
-            from[q] = rows[first + q];
+        let parts = comptime!(plan.parts);
+        let rounds = comptime!(plan.base.width.div_ceil(plan.parts));
+        let unit = UNIT_POS as usize;
+        let part = unit % parts;
+        let product = unit / parts;
+        let token = product % across * DEEP;
+        let first = product / across * strip;
+        if token < here && first < count {
+            let mut found = Array::<f32>::new(comptime!(plan.strip * DEEP));
+            let mut from = Array::<u32>::new(strip);
             #[unroll]
-            for t in 0..plan.deep {
-                found[comptime!(q * plan.deep + t)] = 0.0f32;
+            for q in 0..strip {
+                from[q] = rows[first + q];
+                #[unroll]
+                for t in 0..DEEP {
+                    found[comptime!(q * DEEP + t)] = 0.0f32;
+                }
             }
-        }
-        let mut column = part;
-        while column < width {
-            let mut xs = Array::<Vector<f32, V>>::new(plan.deep);
-            #[unroll]
-            for t in 0..plan.deep {
-                xs[t] = tile[(token + t * across) * plan.stride + column];
+            for round in 0..rounds {
+                let column = part + round * parts;
+                if column < width {
+                    let mut xs = Array::<Vector<f32, V>>::new(DEEP);
+                    #[unroll]
+                    for t in 0..DEEP {
+                        xs[t] = tile[(token + t) * width + column];
+                    }
+                    #[unroll]
+                    for q in 0..strip {
+                        let value = values[from[q] as usize * width + column];
+                        #[unroll]
+                        for t in 0..DEEP {
+                            let x = xs[t];
+                            let mut sum = found[comptime!(q * DEEP + t)];
+                            #[unroll]
+                            for k in 0..V::value() {
+                                sum += x.extract(k) * value.extract(k);
+                            }
+                            found[comptime!(q * DEEP + t)] = sum;
+                        }
+                    }
+                }
             }
             #[unroll]
             for q in 0..strip {
-                let value = values[from[q] as usize * width + column];
+                let mut four = Vector::<f32, Const<4>>::new(0.0f32);
                 #[unroll]
-                for t in 0..plan.deep {
-                    let x = xs[t];
-                    let mut sum = found[comptime!(q * plan.deep + t)];
-                    #[unroll]
-                    for k in 0..V::value() {
-                        sum += x.extract(k) * value.extract(k);
-                    }
-                    found[comptime!(q * plan.deep + t)] = sum;
+                for t in 0..DEEP {
+                    four.insert(t, found[comptime!(q * DEEP + t)]);
                 }
-            }
-            column += comptime!(plan.parts());
-        }
-        #[unroll]
-        for q in 0..strip {
-            #[unroll]
-            for t in 0..plan.deep {
-                let place = (part * plan.base.rows + first + q) * plan.base.tokens + token + t * across;
-                self.parts[place] = found[comptime!(q * plan.deep + t)];
+                self.parts[unit * comptime!(plan.strip + 1) + q] = four;
             }
         }
     }
 
-    /// The sum of a dot product's parts.
-    pub(super) fn whole(&self, row: usize, token: usize, #[comptime] plan: Wide) -> f32 {
-        let mut sum = 0.0f32;
+    /// The dot products of a row and four tokens: the sums of their parts.
+    pub(super) fn whole(&self, row: usize, four: usize, #[comptime] plan: Wide) -> Vector<f32, Const<4>> {
+        let strip = comptime!(plan.strip);
+        let unit = (row / strip * comptime!(plan.across()) + four) * comptime!(plan.parts);
+        let mut sum = Vector::<f32, Const<4>>::new(0.0f32);
         #[unroll]
-        for part in 0..comptime!(plan.parts()) {
-            sum += self.parts[(part * plan.base.rows + row) * plan.base.tokens + token];
+        for part in 0..comptime!(plan.parts) {
+            sum += self.parts[(unit + part) * comptime!(plan.strip + 1) + row % strip];
         }
         sum
     }

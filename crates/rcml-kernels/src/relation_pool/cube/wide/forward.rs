@@ -10,6 +10,7 @@ use super::super::sums::Sums;
 use super::super::tile::{LOWEST, load, shift};
 use super::dots::Dots;
 use super::plan::Wide;
+use super::sums::{add_to_rows, write_rows};
 
 /// As [`super::super::forward::pool`].
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -29,120 +30,100 @@ pub(in super::super) fn pool<E: Float, V: Size>(
     let cube = CUBE_POS;
     if cube < cubes as usize {
         let base = comptime!(plan.base);
+        let across = comptime!(plan.across());
         let unit = UNIT_POS as usize;
         let (token_count, row_count) = (token_count as usize, row_count as usize);
-        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.stride));
+        let mut tile = Shared::<[Vector<f32, V>]>::new_slice(comptime!(plan.base.tokens * plan.base.width));
         let mut dots = Dots::new(plan);
-        // [tokens, rows], four rows a vector.
-        let mut weights =
-            Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(plan.base.tokens * plan.base.rows / 4));
         let mut block = Rows::new(base);
-        let mut largest = Shared::<[f32]>::new_slice(plan.base.rows);
-        let mut total = Shared::<[f32]>::new_slice(plan.base.rows);
-        let mut rescale = Shared::<[f32]>::new_slice(plan.base.rows);
+        // [rows, tokens], four tokens of a row a vector.
+        let mut weights = Shared::<[Vector<f32, Const<4>>]>::new_slice(comptime!(plan.fours()));
+        // The largest logit of each of these fours.
+        let mut peaks = Shared::<[f32]>::new_slice(comptime!(plan.fours()));
+        // What a row's sums are multiplied by: before a tile is added to them, and at the end.
+        let mut scales = Shared::<[f32]>::new_slice(plan.base.rows);
 
         let (item, rows) = block.of_cube(table, cube, cubes as usize, row_count, base);
-        if unit < plan.base.rows {
-            largest[unit] = f32::new(LOWEST);
-            total[unit] = f32::new(0.0);
-        }
-
-        let slots = comptime!(plan.base.slots());
-        let share = comptime!(plan.share(plan.base.rows));
-        let fours = comptime!(plan.base.rows / 4);
-        let mut sums = Sums::<V>::new(share, base);
+        // The row and the tokens whose weights a unit makes; those of a row all know its largest logit so far, and the unit that
+        // has the first of them, its sum.
+        let (row, four) = (unit % plan.base.rows, unit / plan.base.rows);
+        let mut largest = f32::new(LOWEST);
+        let mut total = 0.0f32;
+        let mut sums = Sums::<V>::new(comptime!(plan.base.share(plan.base.rows)), base);
 
         let mut start = 0usize;
         while start < token_count {
+            let here = min(token_count - start, plan.base.tokens);
             sync_cube();
             let width = plan.base.width;
-            let (from, end) = (item * token_count * width, token_count * width);
-            load::<E, V>(tokens, &mut tile, from, start * width, end, plan.stride, base);
+            load::<E, V>(tokens, &mut tile, item * token_count * width, start * width, token_count * width, base);
             sync_cube();
-            dots.fill::<V>(&tile, queries, &block.queries, plan);
+            dots.fill::<V>(&tile, queries, &block.queries, here, rows, plan);
             sync_cube();
-            // A plane takes four rows, a unit of it one token.
-            let token = UNIT_POS_X as usize;
-            let here = token < plan.base.tokens && start + token < token_count;
-            let bias = shift(bias, item, start + token, token_count, base);
-            let mut four = UNIT_POS_Y as usize;
-            while four < fours {
+            let mut logits = Vector::<f32, Const<4>>::new(0.0f32);
+            if unit < comptime!(plan.fours()) {
+                let found = dots.whole(row, four, plan);
+                let mut peak = f32::new(LOWEST);
+                #[unroll]
+                for i in 0..4usize {
+                    let token = start + four * 4 + i;
+                    if token < token_count {
+                        let logit =
+                            max(found.extract(i) + shift(bias, item, token, token_count, base), f32::new(LOWEST));
+                        logits.insert(i, logit);
+                        peak = max(peak, logit);
+                    }
+                }
+                peaks[unit] = peak;
+            }
+            sync_cube();
+            if unit < comptime!(plan.fours()) {
+                let mut new = largest;
+                #[unroll]
+                for i in 0..across {
+                    new = max(new, peaks[i * plan.base.rows + row]);
+                }
                 let mut found = Vector::<f32, Const<4>>::new(0.0f32);
                 #[unroll]
-                for i in 0..4 {
-                    let row = four * 4 + i;
-                    let mut logit = f32::new(LOWEST);
-                    if here {
-                        logit = max(dots.whole(row, token, plan) + bias, logit);
+                for i in 0..4usize {
+                    if start + four * 4 + i < token_count {
+                        found.insert(i, (logits.extract(i) - new).exp());
                     }
-                    let old = largest[row];
-                    let new = max(old, plane_max(logit));
-                    let mut weight = 0.0f32;
-                    if here {
-                        weight = (logit - new).exp();
-                    }
-                    let sum = plane_sum(weight);
-                    if UNIT_POS_X == 0 {
-                        let scale = (old - new).exp();
-                        largest[row] = new;
-                        total[row] = total[row] * scale + sum;
-                        rescale[row] = scale;
-                    }
-                    found.insert(i, weight);
                 }
-                if token < plan.base.tokens {
-                    weights[token * fours + four] = found;
+                weights[row * across + four] = found;
+                if four == 0 {
+                    let scale = (largest - new).exp();
+                    scales[row] = scale;
+                    total *= scale;
                 }
-                four += plan.base.teams;
+                largest = new;
             }
             sync_cube();
-            if sums.first < plan.base.rows {
-                let here = min(token_count - start, plan.base.tokens);
+            if unit < plan.base.rows {
                 #[unroll]
-                for s in 0..slots {
-                    let at = sums.column + s * plan.base.columns;
-                    if at < plan.base.width {
-                        #[unroll]
-                        for k in 0..share {
-                            sums.values[comptime!(s * share + k)] *= Vector::new(rescale[sums.first + k]);
-                        }
-                        for t in 0..here {
-                            let x = tile[t * plan.stride + at];
-                            #[unroll]
-                            for four in 0..comptime!(share / 4) {
-                                let found = weights[t * fours + sums.first / 4 + four];
-                                #[unroll]
-                                for i in 0..4 {
-                                    sums.values[comptime!(s * share + four * 4 + i)] +=
-                                        x * Vector::new(found.extract(i));
-                                }
-                            }
-                        }
+                for i in 0..across {
+                    let found = weights[unit * across + i];
+                    #[unroll]
+                    for k in 0..4usize {
+                        total += found.extract(k);
                     }
                 }
             }
+            sums.scale(&scales, base);
+            add_to_rows::<V>(&mut sums, &tile, &weights, here, plan);
             start += plan.base.tokens;
         }
-        if sums.first < plan.base.rows {
-            #[unroll]
-            for s in 0..slots {
-                let at = sums.column + s * plan.base.columns;
-                if at < plan.base.width {
-                    #[unroll]
-                    for k in 0..share {
-                        if sums.first + k < rows {
-                            let result = block.results[sums.first + k] as usize;
-                            pooled[result * plan.base.width + at] =
-                                sums.values[comptime!(s * share + k)] / Vector::new(total[sums.first + k]);
-                        }
-                    }
-                }
-            }
+        sync_cube();
+        if unit < plan.base.rows {
+            scales[unit] = 1.0 / total;
         }
+        sync_cube();
+        sums.scale(&scales, base);
+        write_rows::<V>(&sums, pooled, &block.results, rows, plan);
         if unit < rows {
             let result = block.results[unit] as usize;
-            stats[result * 2] = largest[unit];
-            stats[result * 2 + 1] = total[unit];
+            stats[result * 2] = largest;
+            stats[result * 2 + 1] = total;
         }
     }
 }

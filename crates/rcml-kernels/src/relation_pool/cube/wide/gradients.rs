@@ -10,7 +10,7 @@ use super::super::tile::load;
 use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
-use super::sums::{add_to_queries, add_to_tokens, write_bias, write_queries, write_tokens};
+use super::sums::{add_to_rows, add_to_tokens, write_bias, write_queries, write_tokens};
 
 /// dX, db and parts of dU of items whose rows, which are no list, fit into one block: a token is read once, and its slopes, which
 /// both gradients need, are made once. A cube takes `chunk` items; its part of dU is `[rows, D]`.
@@ -37,11 +37,10 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
         let base = comptime!(plan.base);
         let unit = UNIT_POS as usize;
         let (token_count, rows) = (token_count as usize, row_count as usize);
-        let fours = comptime!(plan.base.tokens / 4);
         let width = comptime!(plan.base.width);
         let mut block = Block::<V>::new(plan);
 
-        let mut of_queries = Sums::<V>::new(comptime!(plan.share(plan.base.rows)), base);
+        let mut of_queries = Sums::<V>::new(comptime!(plan.base.share(plan.base.rows)), base);
         let mut item = cube * chunk as usize;
         let end = min(item + chunk as usize, items as usize);
         while item < end {
@@ -51,19 +50,23 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
             let mut start = 0usize;
             while start < token_count {
                 sync_cube();
-                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
+                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, base);
                 sync_cube();
                 slopes::<V>(&mut block, bias, queries, grad, saved, item, start, token_count, rows, plan);
                 sync_cube();
-                let mut of_tokens = Sums::<V>::new(comptime!(plan.share(plan.base.tokens)), base);
-                add_to_tokens::<V>(&mut of_tokens, &block, queries, grad, rows, plan);
-                write_tokens::<E, V>(&of_tokens, d_tokens, from, start, token_count, plan);
                 let here = min(token_count - start, plan.base.tokens);
-                add_to_queries::<V>(&mut of_queries, &block, here, plan);
-                if unit < fours {
+                let mut pass = 0usize;
+                while pass < here {
+                    let mut of_tokens = Sums::<V>::new(plan.share, base);
+                    add_to_tokens::<V>(&mut of_tokens, &block, queries, grad, rows, pass, plan);
+                    write_tokens::<E, V>(&of_tokens, d_tokens, from + start * width, pass, here, plan);
+                    pass += comptime!(plan.pass());
+                }
+                add_to_rows::<V>(&mut of_queries, &block.tile, &block.slopes, here, plan);
+                if unit < comptime!(plan.across()) {
                     let mut summed = Vector::<f32, Const<4>>::new(0.0f32);
                     for q in 0..rows {
-                        summed += block.slopes[q * fours + unit];
+                        summed += block.slopes[q * comptime!(plan.across()) + unit];
                     }
                     write_bias(summed, d_bias, item, start + unit * 4, token_count);
                 }

@@ -11,7 +11,7 @@ use super::super::tile::load;
 use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
-use super::sums::{add_to_queries, write_queries};
+use super::sums::{add_to_rows, write_queries};
 
 /// As [`super::super::query_gradients::query_gradients`].
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -40,7 +40,7 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
         let (query, rows, first, end) = asked(table, cube, row_count, items as usize, chunk as usize, base);
         let mut entry = first;
 
-        let mut sums = Sums::<V>::new(comptime!(plan.share(plan.base.rows)), base);
+        let mut sums = Sums::<V>::new(comptime!(plan.base.share(plan.base.rows)), base);
 
         while entry < end {
             let mut item = entry;
@@ -56,12 +56,12 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
             let mut start = 0usize;
             while start < token_count {
                 sync_cube();
-                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
+                load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, base);
                 sync_cube();
                 slopes::<V>(&mut block, bias, queries, grad, saved, item, start, token_count, rows, plan);
                 sync_cube();
                 let here = min(token_count - start, plan.base.tokens);
-                add_to_queries::<V>(&mut sums, &block, here, plan);
+                add_to_rows::<V>(&mut sums, &block.tile, &block.slopes, here, plan);
                 start += plan.base.tokens;
             }
             entry += 1;

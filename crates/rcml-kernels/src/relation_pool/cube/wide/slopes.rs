@@ -22,51 +22,37 @@ pub(super) fn slopes<V: Size>(
     rows: usize,
     #[comptime] plan: Wide,
 ) {
-    let count = comptime!(plan.base.rows * plan.base.tokens / 4);
-    let mine = comptime!(plan.fours());
-    let fours = comptime!(plan.base.tokens / 4);
-    block.dots.fill::<V>(&block.tile, queries, &block.rows.queries, plan);
+    let unit = UNIT_POS as usize;
+    let here = min(token_count - start, plan.base.tokens);
+    let (row, four) = (unit % plan.base.rows, unit / plan.base.rows);
+    block.dots.fill::<V>(&block.tile, queries, &block.rows.queries, here, rows, plan);
     sync_cube();
     // Kept in registers while the other dot products take the place of these.
-    let mut logits = Array::<Vector<f32, Const<4>>>::new(mine);
-    #[unroll]
-    for m in 0..mine {
-        let four = UNIT_POS as usize + m * plan.base.units();
-        let mut found = Vector::<f32, Const<4>>::new(0.0f32);
-        if four < count {
-            let (row, token) = (four / fours, four % fours * 4);
-            #[unroll]
-            for i in 0..4usize {
-                found.insert(i, block.dots.whole(row, token + i, plan));
-            }
-        }
-        logits[m] = found;
+    let mut logits = Vector::<f32, Const<4>>::new(0.0f32);
+    if unit < comptime!(plan.fours()) {
+        logits = block.dots.whole(row, four, plan);
     }
     sync_cube();
-    block.dots.fill::<V>(&block.tile, grad, &block.rows.results, plan);
+    block.dots.fill::<V>(&block.tile, grad, &block.rows.results, here, rows, plan);
     sync_cube();
-    #[unroll]
-    for m in 0..mine {
-        let four = UNIT_POS as usize + m * plan.base.units();
-        if four < count {
-            let (row, token) = (four / fours, four % fours * 4);
-            let mut weight_four = Vector::<f32, Const<4>>::new(0.0f32);
-            let mut slope_four = Vector::<f32, Const<4>>::new(0.0f32);
-            #[unroll]
-            for i in 0..4usize {
-                let token = token + i;
-                if start + token < token_count && row < rows {
-                    let at = block.rows.results[row] as usize * 3;
-                    let bias = shift(bias, item, start + token, token_count, comptime!(plan.base));
-                    let logit = max(logits[m].extract(i) + bias, f32::new(LOWEST));
-                    let weight = (logit - saved[at]).exp() * saved[at + 1];
-                    let along = block.dots.whole(row, token, plan);
-                    weight_four.insert(i, weight);
-                    slope_four.insert(i, weight * (along - saved[at + 2]));
-                }
+    if unit < comptime!(plan.fours()) {
+        let along = block.dots.whole(row, four, plan);
+        let at = block.rows.results[row] as usize * 3;
+        let mut weights = Vector::<f32, Const<4>>::new(0.0f32);
+        let mut slopes = Vector::<f32, Const<4>>::new(0.0f32);
+        #[unroll]
+        for i in 0..4usize {
+            let token = start + four * 4 + i;
+            if token < token_count && row < rows {
+                let bias = shift(bias, item, token, token_count, comptime!(plan.base));
+                let logit = max(logits.extract(i) + bias, f32::new(LOWEST));
+                let weight = (logit - saved[at]).exp() * saved[at + 1];
+                weights.insert(i, weight);
+                slopes.insert(i, weight * (along.extract(i) - saved[at + 2]));
             }
-            block.weights[four] = weight_four;
-            block.slopes[four] = slope_four;
         }
+        let place = row * comptime!(plan.across()) + four;
+        block.weights[place] = weights;
+        block.slopes[place] = slopes;
     }
 }

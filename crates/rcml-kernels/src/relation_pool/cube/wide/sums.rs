@@ -8,7 +8,7 @@ use super::super::sums::Sums;
 use super::block::Block;
 use super::plan::Wide;
 
-/// Adds A dP + dS u of the block's `rows` to sums over the unit's tokens.
+/// Adds A dP + dS u of the block's `rows` to sums over the unit's tokens, of those of the tile from `pass` on.
 #[cube]
 pub(super) fn add_to_tokens<V: Size>(
     sums: &mut Sums<V>,
@@ -16,11 +16,13 @@ pub(super) fn add_to_tokens<V: Size>(
     queries: &[Vector<f32, V>],
     grad: &[Vector<f32, V>],
     rows: usize,
+    pass: usize,
     #[comptime] plan: Wide,
 ) {
-    let fours = comptime!(plan.base.tokens / 4);
-    let share = comptime!(plan.share(plan.base.tokens));
-    if sums.first < plan.base.tokens {
+    let across = comptime!(plan.across());
+    let share = comptime!(plan.share);
+    let first = pass + sums.first;
+    if first < plan.base.tokens {
         #[unroll]
         for s in 0..plan.base.slots() {
             let at = sums.column + s * plan.base.columns;
@@ -30,7 +32,7 @@ pub(super) fn add_to_tokens<V: Size>(
                     let back = grad[block.rows.results[q] as usize * plan.base.width + at];
                     #[unroll]
                     for four in 0..comptime!(share / 4) {
-                        let place = q * fours + sums.first / 4 + four;
+                        let place = q * across + first / 4 + four;
                         let (weight, slope) = (block.weights[place], block.slopes[place]);
                         #[unroll]
                         for i in 0..4 {
@@ -46,29 +48,27 @@ pub(super) fn add_to_tokens<V: Size>(
     }
 }
 
-/// Writes sums over the unit's tokens: of those from `start` on, of the item that begins at vector `from`.
+/// Writes sums over the unit's tokens, of the tile's `here` those from `pass` on, to where the tile begins: vector `from`.
 #[cube]
 pub(super) fn write_tokens<E: Float, V: Size>(
     sums: &Sums<V>,
     d_tokens: &mut [Vector<E, V>],
     from: usize,
-    start: usize,
-    token_count: usize,
+    pass: usize,
+    here: usize,
     #[comptime] plan: Wide,
 ) {
-    let share = comptime!(plan.share(plan.base.tokens));
-    if sums.first < plan.base.tokens {
-        #[unroll]
-        for s in 0..plan.base.slots() {
-            let at = sums.column + s * plan.base.columns;
-            if at < plan.base.width {
-                #[unroll]
-                for k in 0..share {
-                    let token = start + sums.first + k;
-                    if token < token_count {
-                        d_tokens[from + token * plan.base.width + at] =
-                            Vector::cast_from(sums.values[comptime!(s * share + k)]);
-                    }
+    let share = comptime!(plan.share);
+    let first = pass + sums.first;
+    #[unroll]
+    for s in 0..plan.base.slots() {
+        let at = sums.column + s * plan.base.columns;
+        if at < plan.base.width {
+            #[unroll]
+            for k in 0..share {
+                if first + k < here {
+                    d_tokens[from + (first + k) * plan.base.width + at] =
+                        Vector::cast_from(sums.values[comptime!(s * share + k)]);
                 }
             }
         }
@@ -92,30 +92,63 @@ pub(super) fn write_bias(
     }
 }
 
-/// Adds dS x of the tile's first `here` tokens to sums over the unit's rows.
+/// Adds w x of the tile's first `here` tokens to sums over the unit's rows; `weights`: `[rows, tokens]`, four tokens of a row a
+/// vector, and zeros past the last one, where the tile has zeros as well.
 #[cube]
-pub(super) fn add_to_queries<V: Size>(sums: &mut Sums<V>, block: &Block<V>, here: usize, #[comptime] plan: Wide) {
-    let fours = comptime!(plan.base.tokens / 4);
-    let share = comptime!(plan.share(plan.base.rows));
+pub(super) fn add_to_rows<V: Size>(
+    sums: &mut Sums<V>,
+    tile: &Shared<[Vector<f32, V>]>,
+    weights: &Shared<[Vector<f32, Const<4>>]>,
+    here: usize,
+    #[comptime] plan: Wide,
+) {
+    let across = comptime!(plan.across());
+    let share = comptime!(plan.base.share(plan.base.rows));
     if sums.first < plan.base.rows {
         #[unroll]
         for s in 0..plan.base.slots() {
             let at = sums.column + s * plan.base.columns;
             if at < plan.base.width {
-                // The tile holds zeros past the item's tokens.
                 for four in 0..here.div_ceil(4) {
                     let mut xs = Array::<Vector<f32, V>>::new(4usize);
                     #[unroll]
                     for i in 0..4usize {
-                        xs[i] = block.tile[(four * 4 + i) * plan.stride + at];
+                        xs[i] = tile[(four * 4 + i) * plan.base.width + at];
                     }
                     #[unroll]
                     for k in 0..share {
-                        let slope = block.slopes[(sums.first + k) * fours + four];
+                        let found = weights[(sums.first + k) * across + four];
                         #[unroll]
                         for i in 0..4usize {
-                            sums.values[comptime!(s * share + k)] += xs[i] * Vector::new(slope.extract(i));
+                            sums.values[comptime!(s * share + k)] += xs[i] * Vector::new(found.extract(i));
                         }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Writes sums over the unit's rows, those of the first `count`, where `places` says.
+#[cube]
+pub(super) fn write_rows<V: Size>(
+    sums: &Sums<V>,
+    results: &mut [Vector<f32, V>],
+    places: &Shared<[u32]>,
+    count: usize,
+    #[comptime] plan: Wide,
+) {
+    let share = comptime!(plan.base.share(plan.base.rows));
+    if sums.first < plan.base.rows {
+        #[unroll]
+        for s in 0..plan.base.slots() {
+            let at = sums.column + s * plan.base.columns;
+            if at < plan.base.width {
+                #[unroll]
+                for k in 0..share {
+                    if sums.first + k < count {
+                        let place = places[sums.first + k] as usize;
+                        results[place * plan.base.width + at] = sums.values[comptime!(s * share + k)];
                     }
                 }
             }
@@ -131,7 +164,7 @@ pub(super) fn write_queries<V: Size>(
     part: usize,
     #[comptime] plan: Wide,
 ) {
-    let share = comptime!(plan.share(plan.base.rows));
+    let share = comptime!(plan.base.share(plan.base.rows));
     if sums.first < plan.base.rows {
         #[unroll]
         for s in 0..plan.base.slots() {

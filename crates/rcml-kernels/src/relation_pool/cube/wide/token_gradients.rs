@@ -39,13 +39,13 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
         let start = (cube % tiles) * plan.base.tokens;
         let mut block = Block::<V>::new(plan);
 
-        let fours = comptime!(plan.base.tokens / 4);
-        let mut sums = Sums::<V>::new(comptime!(plan.share(plan.base.tokens)), base);
+        let fours = comptime!(plan.across());
+        let mut sums = Sums::<V>::new(plan.share, base);
         let mut summed = Vector::<f32, Const<4>>::new(0.0f32);
 
         let width = plan.base.width;
         let from = item * token_count * width;
-        load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, plan.stride, base);
+        load::<E, V>(tokens, &mut block.tile, from, start * width, token_count * width, base);
         let mut first = 0usize;
         let mut end = row_count;
         if comptime!(plan.base.listed) {
@@ -64,10 +64,11 @@ pub(in super::super) fn token_gradients<E: Float, V: Size>(
                     summed += block.slopes[q * fours + unit];
                 }
             }
-            add_to_tokens::<V>(&mut sums, &block, queries, grad, rows, plan);
+            add_to_tokens::<V>(&mut sums, &block, queries, grad, rows, 0usize, plan);
             first += plan.base.rows;
         }
-        write_tokens::<E, V>(&sums, d_tokens, from, start, token_count, plan);
+        let here = min(token_count - start, plan.base.tokens);
+        write_tokens::<E, V>(&sums, d_tokens, from + start * width, 0usize, here, plan);
         if unit < fours {
             write_bias(summed, d_bias, item, start + unit * 4, token_count);
         }
