@@ -12,6 +12,7 @@ use crate::bench::{self, PeerName, Shapes};
 use crate::command::{cargo, line};
 use crate::failure::{Failure, Result};
 use crate::program::Program;
+use crate::software;
 use crate::steps::Steps;
 use crate::test::{self, TestArgs};
 
@@ -19,6 +20,7 @@ use crate::test::{self, TestArgs};
 #[command(after_help = "Examples:
   cargo xtask gpu --device cuda --nvrtc --peer torch    # an NVIDIA GPU, beside PyTorch on it
   cargo xtask gpu --device wgpu --shapes quick          # any GPU, or a driver in software
+  cargo xtask gpu --device cuda --nvrtc --in-software   # no GPU: the kernels' tests, as slow as that is
 
 For a machine that has the GPU and no Rust:
   cargo xtask gpu --device cuda --nvrtc --pack gpu      # here: programs, and the script that runs them
@@ -34,6 +36,10 @@ pub(crate) struct GpuArgs {
     /// Which shapes: all, those that targets are set for, those that fill a large GPU, or a few small ones
     #[arg(long, value_enum, default_value_t = Shapes::Full)]
     shapes: Shapes,
+    /// Run only the kernels' tests, and on the processor: stand-ins for CUDA's driver and NVRTC run each thread of a
+    /// block as a fiber (x86-64 Linux with a C++ compiler)
+    #[arg(long, conflicts_with_all = ["peer", "pack"])]
+    in_software: bool,
     /// Run nothing; write the programs and a script that runs them into this new folder
     #[arg(long, value_name = "DIR")]
     pack: Option<PathBuf>,
@@ -44,6 +50,9 @@ pub(crate) fn run(args: &GpuArgs) -> Result<()> {
     let features = args.backend.features()?;
     if features.is_empty() {
         return Err(Failure::input("--device: expected wgpu or cuda: `cargo xtask test` and `bench` do the rest"));
+    }
+    if args.in_software {
+        return software::run(&args.backend.device, &features);
     }
     if let Some(folder) = &args.pack {
         return pack(args, &features, folder);
@@ -87,14 +96,14 @@ fn pack(args: &GpuArgs, features: &[String], folder: &Path) -> Result<()> {
 }
 
 /// A program that cargo built.
-struct Built {
-    package: String,
+pub(crate) struct Built {
+    pub(crate) package: String,
     name: String,
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// Runs a command of cargo that builds, and gives the programs that it names.
-fn built(features: &[String], command: &[&str]) -> Result<Vec<Built>> {
+pub(crate) fn built(features: &[String], command: &[&str]) -> Result<Vec<Built>> {
     let mut cargo = cargo(command);
     cargo.arg("--message-format=json-render-diagnostics").args(feature_args(features));
     println!("$ {}", line(&cargo));

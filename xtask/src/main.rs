@@ -22,6 +22,7 @@ mod program;
 mod readme;
 mod reproduce;
 mod smoke;
+mod software;
 mod steps;
 mod test;
 mod train;

@@ -140,6 +140,7 @@ pub(super) fn team_max(value: f32, #[comptime] plan: Plan) -> f32 {
 }
 
 /// The bias of a token of the tile; 0 where there is none.
+#[allow(clippy::collapsible_if, reason = "only one of them is in the kernel")]
 #[cube]
 pub(super) fn shift(bias: &[f32], item: usize, token: usize, count: usize, #[comptime] plan: Plan) -> f32 {
     let mut shift = 0.0f32;
