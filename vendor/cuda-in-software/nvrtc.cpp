@@ -87,6 +87,8 @@ API nvrtcCompileProgram(Program *program, int, const char *const *) {
     if (fs::exists(library)) return 0;
     string source = own.string() + ".cpp", built = own.string() + ".so", log = own.string() + ".log";
     std::ofstream(source) << text;
+    // As cubecl wrote it, for NVIDIA's own compiler.
+    std::ofstream(folder / (string(name) + ".cu")) << program->source;
     const char *compiler = getenv("CXX");
     string command = string(compiler ? compiler : "c++") + " -std=c++17 -O1 -w -fpermissive -mf16c -mfma -shared -fPIC -I" +
                      SOURCES + " -o " + built + " " + source + " 2> " + log;

@@ -2,10 +2,9 @@
 
 /// How relation pooling is computed. All give the same values up to rounding.
 ///
-/// GPUs have two ways besides `Composed`, for few query rows an item and for many, chosen by the shape, both with planes
-/// (subgroups) where the device has them:
-/// `Streamed` does without planes, `Resident` takes the way for few rows, `Packed` makes the gradients of tokens and of
-/// queries one after the other where `Auto` makes them together.
+/// GPUs have two ways besides `Composed`, for few query rows an item, with planes (subgroups) where the device has them, and for
+/// many, which needs none. `Auto` chooses by the shape, `Resident` takes the way for few rows, `Streamed` takes it without planes,
+/// and `Packed` makes the gradients of tokens and of queries one after the other where `Auto` makes them together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// Chosen by the shape.

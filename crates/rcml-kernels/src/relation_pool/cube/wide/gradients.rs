@@ -10,7 +10,7 @@ use super::super::tile::load;
 use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
-use super::sums::{add_to_rows, add_to_tokens, write_bias, write_queries, write_tokens};
+use super::sums::{add_to_rows, add_to_tokens, write_bias, write_rows, write_tokens};
 
 /// dX, db and parts of dU of items whose rows, which are no list, fit into one block: a token is read once, and its slopes, which
 /// both gradients need, are made once. A cube takes `chunk` items; its part of dU is `[rows, D]`.
@@ -74,6 +74,11 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
             }
             item += 1;
         }
-        write_queries::<V>(&of_queries, parts, cube, plan);
+        // A part has rows of its own, one after the other.
+        let count = comptime!(plan.base.rows);
+        sync_cube();
+        block.rows.in_line(0usize, cube * count, count, base);
+        sync_cube();
+        write_rows::<V>(&of_queries, parts, &block.rows.results, count, plan);
     }
 }

@@ -11,7 +11,7 @@ use super::super::tile::load;
 use super::block::Block;
 use super::plan::Wide;
 use super::slopes::slopes;
-use super::sums::{add_to_rows, write_queries};
+use super::sums::{add_to_rows, write_rows};
 
 /// As [`super::super::query_gradients::query_gradients`].
 #[cube(launch_unchecked, address_type = "dynamic")]
@@ -66,6 +66,11 @@ pub(in super::super) fn query_gradients<E: Float, V: Size>(
             }
             entry += 1;
         }
-        write_queries::<V>(&sums, parts, cube, plan);
+        // A part has rows of its own, one after the other.
+        let count = comptime!(plan.base.rows);
+        sync_cube();
+        block.rows.in_line(0usize, cube * count, count, base);
+        sync_cube();
+        write_rows::<V>(&sums, parts, &block.rows.results, count, plan);
     }
 }

@@ -155,27 +155,3 @@ pub(super) fn write_rows<V: Size>(
         }
     }
 }
-
-/// Writes sums over the unit's rows as those of part `part`.
-#[cube]
-pub(super) fn write_queries<V: Size>(
-    sums: &Sums<V>,
-    parts: &mut [Vector<f32, V>],
-    part: usize,
-    #[comptime] plan: Wide,
-) {
-    let share = comptime!(plan.base.share(plan.base.rows));
-    if sums.first < plan.base.rows {
-        #[unroll]
-        for s in 0..plan.base.slots() {
-            let at = sums.column + s * plan.base.columns;
-            if at < plan.base.width {
-                #[unroll]
-                for k in 0..share {
-                    parts[(part * plan.base.rows + sums.first + k) * plan.base.width + at] =
-                        sums.values[comptime!(s * share + k)];
-                }
-            }
-        }
-    }
-}
