@@ -157,7 +157,9 @@ impl RelationAttention {
             let summary = tokens.summary.clone().reshape([n, 1, d]).repeat_dim(1, r);
             self.values(summary.reshape([n, r, 1, d]).repeat_dim(2, self.heads))
         } else {
-            let bias = generic.then(|| tokens.summary_mark.clone().mul_scalar(self.beta * self.summary_scale));
+            // Without beta there is no bias, be it ever so hard: 0 times infinity is no number.
+            let biased = generic && self.beta > 0.0;
+            let bias = biased.then(|| tokens.summary_mark.clone().mul_scalar(self.beta * self.summary_scale));
             let bias = match (tokens.log_bias.clone(), bias) {
                 (Some(mask), Some(bias)) => Some(mask + bias),
                 (mask, bias) => mask.or(bias),

@@ -20,7 +20,7 @@ const UNKNOWN: &str = "[UNK]";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TokenizerConfig {
-    /// Largest vocabulary.
+    /// Largest vocabulary, special tokens included.
     pub vocabulary: usize,
     /// A word or piece must occur this often to become a token of its own.
     pub min_frequency: u64,

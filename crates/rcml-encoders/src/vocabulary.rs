@@ -11,16 +11,17 @@ use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
 pub(crate) const CONTINUATION: &str = "##";
 
 /// Learns at most `limit` pieces (Sennrich et al. 2016): starting from characters, the most frequent adjacent pair becomes a
-/// piece, until the limit or `min_frequency` is reached. Ties go to the pair that sorts first.
+/// piece, until the limit or `min_frequency` is reached. Ties go to the pair that sorts first. Where the limit has no room for
+/// all characters, the most frequent ones are kept, and words with others have no part in it.
 pub(crate) fn learn(words: &BTreeMap<String, u64>, limit: usize, min_frequency: u64) -> Vec<String> {
     let mut pieces = Pieces::default();
     let mut split: Vec<(Vec<u32>, u64)> = Vec::with_capacity(words.len());
-    let alphabet: BTreeSet<String> = words.keys().flat_map(|word| characters(word)).collect();
-    for piece in &alphabet {
+    for piece in &alphabet(words, limit) {
         pieces.id(piece);
     }
     for (word, count) in words {
-        split.push((characters(word).map(|piece| pieces.id(&piece)).collect(), *count));
+        let known: Option<Vec<u32>> = characters(word).map(|piece| pieces.ids.get(&piece).copied()).collect();
+        split.extend(known.map(|pieces| (pieces, *count)));
     }
 
     let mut counts: HashMap<(u32, u32), u64> = HashMap::new();
@@ -68,6 +69,18 @@ pub(crate) fn learn(words: &BTreeMap<String, u64>, limit: usize, min_frequency: 
         queue.extend(fresh.into_iter().map(|new| entry(&pieces, new, counts[&new])));
     }
     pieces.list
+}
+
+/// The characters of all words as pieces, the `limit` most frequent ones where there are more.
+fn alphabet(words: &BTreeMap<String, u64>, limit: usize) -> BTreeSet<String> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for (word, count) in words {
+        characters(word).for_each(|piece| *counts.entry(piece).or_default() += count);
+    }
+    let mut pieces: Vec<(String, u64)> = counts.into_iter().collect();
+    // Stable: of pieces that are as frequent the one that sorts first comes first.
+    pieces.sort_by_key(|(_, count)| Reverse(*count));
+    pieces.into_iter().take(limit).map(|(piece, _)| piece).collect()
 }
 
 /// A word's characters as pieces.
@@ -120,11 +133,21 @@ mod tests {
     fn frequent_pairs_merge_first() {
         let words = [("low", 5), ("lower", 2), ("newest", 6), ("widest", 3)];
         let words = words.map(|(word, count)| (word.to_string(), count)).into_iter().collect();
-        let characters = learn(&words, 0, 1).len();
+        let characters = alphabet(&words, usize::MAX).len();
         let learned = learn(&words, characters + 3, 1);
         // es occurs 9 times, then est 9 times, then lo and ow 7 times each: ("##o", "##w") sorts before ("l", "##o").
         assert_eq!(learned[characters..], ["##es", "##est", "##ow"]);
         assert_eq!(learn(&words, 1000, 7).last().unwrap(), "low");
         assert!(learn(&words, 1000, 1).contains(&"newest".to_string()));
+    }
+
+    /// Scripts with thousands of characters must not make a vocabulary larger than was asked for.
+    #[test]
+    fn the_limit_holds_for_characters_too() {
+        let words = [("ab", 9), ("ac", 5), ("d", 1), ("e", 1)];
+        let words = words.map(|(word, count)| (word.to_string(), count)).into_iter().collect();
+        assert_eq!(learn(&words, 2, 1), ["##b", "a"]);
+        assert_eq!(learn(&words, 4, 1), ["##b", "##c", "a", "d"], "d sorts before e");
+        assert_eq!(learn(&words, 0, 1), Vec::<String>::new());
     }
 }

@@ -55,7 +55,7 @@ fn cases() -> Vec<(&'static str, Damage, Vec<&'static str>)> {
         (
             "another architecture",
             Damage::Config("\"model_type\": \"bert\"", "\"model_type\": \"vit\""),
-            vec!["model_type", "expected bert, clip or siglip", "vit"],
+            vec!["model_type", "expected one of bert, clip, siglip (encoders of texts)", "vit"],
         ),
     ]
 }

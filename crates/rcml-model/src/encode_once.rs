@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use crate::{EncoderSource, Error, Result, Towers};
 
 /// Changes whenever the same encoder would be made to give other states.
-const FORMAT: &str = "rcml-tokens-1";
+const FORMAT: &str = "rcml-tokens-2";
 
 /// Pictures decoded ahead of the encoder: bounds their memory whatever the size of the dataset.
 const BLOCK: usize = 1024;
@@ -25,7 +25,7 @@ pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
     let width = source.width;
     let texts: Vec<Option<&str>> = dataset.items.iter().map(|item| item.text.as_deref()).collect();
     let hashes: Vec<u128> = texts.iter().map(|text| text.map_or(0, |text| xxh3_128(text.as_bytes()))).collect();
-    let key = key(source, "text", &hashes);
+    let key = key(source, &towers.computed_on(), "text", &hashes);
     if let Some(cache) = TokenCache::open(towers.cache(), &key, texts.len(), width) {
         return Ok(cache);
     }
@@ -47,7 +47,7 @@ pub(crate) fn texts(dataset: &Dataset, towers: &Towers) -> Result<TokenCache> {
 }
 
 /// States of all pictures of a data set; `config` is the encoder's preprocessing. `progress` is called with the number of
-/// pictures encoded. Also gives the pictures that were skipped, where they are encoded now.
+/// pictures encoded. Also gives the pictures that were skipped, now or when the cache was made.
 ///
 /// # Errors
 /// Corrupt pictures, unless they are to be skipped; the encoder's; the cache folder's.
@@ -62,13 +62,21 @@ pub(crate) fn images(
     let hashes = picture_hashes(dataset);
     let key = |on_corrupt| {
         let kept = ImageConfig { cache_mib: 0, on_corrupt, ..config.clone() };
-        key(source, &format!("image {kept:?}"), &hashes)
+        key(source, &towers.computed_on(), &format!("image {kept:?}"), &hashes)
     };
     let count = dataset.items.len();
     // What was encoded where a corrupt picture would have been refused lacks none: it serves those who would skip one.
     for on_corrupt in [OnCorrupt::Refuse, config.on_corrupt] {
         if let Some(cache) = TokenCache::open(towers.cache(), &key(on_corrupt), count, width) {
-            return Ok((cache, Vec::new()));
+            let skipped = dataset.items.iter().zip(0u32..).filter(|(_, item)| !cache.has(*item));
+            let problems: Vec<ImageProblem> = skipped
+                .filter_map(|(found, item)| {
+                    let path = found.image.as_ref()?.into();
+                    let message = "it could not be decoded when the token cache was made".into();
+                    Some(ImageProblem { item, path, message })
+                })
+                .collect();
+            return Ok((cache, problems));
         }
     }
     let key = key(config.on_corrupt);
@@ -114,13 +122,16 @@ fn put(writer: &mut TokenWriter, items: &[usize], rows: &[Vec<f32>]) -> Result<(
     Ok(())
 }
 
-/// Everything that decides about the states: encoder, preprocessing, and the content of every item in its order.
-fn key(source: &EncoderSource, preprocessing: &str, hashes: &[u128]) -> String {
+/// Everything that decides about the states: encoder, where it is computed (a GPU may multiply in fewer digits), preprocessing, and
+/// the content of every item in its order.
+fn key(source: &EncoderSource, device: &str, preprocessing: &str, hashes: &[u128]) -> String {
     let mut hash = Xxh3::new();
     let EncoderSource { fingerprint, precision, summary_tokens, .. } = source;
     let kept = if *summary_tokens > 0 { format!("{summary_tokens} tokens\n") } else { String::new() };
     let count = hashes.len();
-    hash.update(format!("{FORMAT}\n{fingerprint}\n{preprocessing}\n{precision:?}\n{kept}{count}\n").as_bytes());
+    hash.update(
+        format!("{FORMAT}\n{fingerprint}\n{device}\n{preprocessing}\n{precision:?}\n{kept}{count}\n").as_bytes(),
+    );
     hashes.iter().for_each(|item| hash.update(&item.to_le_bytes()));
     format!("{:032x}", hash.digest128())
 }

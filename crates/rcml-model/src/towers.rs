@@ -148,6 +148,11 @@ impl Towers {
         slot.open(|folder| Ok(ImageTower::load(folder, &self.device)?))
     }
 
+    /// What computes the encoders' states: the processor, or a GPU by its driver's name.
+    pub(crate) fn computed_on(&self) -> String {
+        rcml_kernels::device::adapter(&self.device).unwrap_or_else(|| "cpu".into())
+    }
+
     /// The preprocessing that the image encoder was trained with; background and what happens to corrupt files stay the
     /// user's.
     ///

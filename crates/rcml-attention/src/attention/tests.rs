@@ -122,6 +122,18 @@ fn beta_one_with_the_hard_summary_is_the_summary() {
     }
 }
 
+/// However hard the summary's bias, without beta there is none.
+#[test]
+fn beta_zero_with_the_hard_summary_is_no_bias() {
+    for (_, device) in rcml_kernels::device::test_devices() {
+        let config = AttentionConfig { beta: 0.0, summary_bias: SummaryBias::Hard, ..AttentionConfig::default() };
+        let (tokens, relations) = (tokens(4, 5, 8, &device), random([2, 8], &device));
+        let attention = config.init(8, &device);
+        let generic = attention.forward(&tokens, relations.clone(), true).into_data();
+        generic.assert_eq(&attention.forward(&tokens, relations, false).into_data(), true);
+    }
+}
+
 /// The paper's scale leaves the summary token a small share even at beta = 1: the reason for `Hard`.
 #[test]
 fn beta_one_with_a_unit_bias_is_nearly_a_mean() {

@@ -52,10 +52,30 @@ fn read(bytes: &[u8]) -> Result<DynamicImage, String> {
     Ok(picture)
 }
 
-/// Whether an end marker follows the last scan. The decoder fills what is missing of a JPEG with grey and says nothing.
+/// Whether the picture's own end marker is there: the decoder fills what is missing of a JPEG with grey and says nothing.
+/// Segments are walked one by one, since a thumbnail before the picture and a film behind it (phones append one) have markers
+/// as well.
 fn jpeg_ends(bytes: &[u8]) -> bool {
-    let last = |marker: [u8; 2]| bytes.windows(2).rposition(|pair| pair == marker);
-    last([0xFF, 0xD9]) > last([0xFF, 0xDA])
+    // Behind the start marker.
+    let mut at = 2;
+    loop {
+        // Whatever is no marker is skipped: the data of a scan, in which FF is followed by 0 or a restart, and fill bytes.
+        let Some(next) = bytes.get(at..).and_then(|rest| rest.iter().position(|byte| *byte == 0xFF)) else {
+            return false;
+        };
+        at += next + 1;
+        match bytes.get(at) {
+            None => return false,
+            Some(0xD9) => return true,
+            Some(0x00 | 0x01 | 0xD0..=0xD8) => at += 1,
+            // A fill byte: the next one may begin the marker.
+            Some(0xFF) => {}
+            Some(_) => match bytes.get(at + 1..at + 3) {
+                Some(length) => at += 1 + usize::from(u16::from_be_bytes([length[0], length[1]])),
+                None => return false,
+            },
+        }
+    }
 }
 
 /// Blending comes before resizing, so that the colour hidden in transparent pixels cannot bleed over an edge.
@@ -160,6 +180,15 @@ mod tests {
         let bytes = std::fs::read(&jpeg).unwrap();
         assert!(decode(&jpeg, [0; 3]).is_ok());
         std::fs::write(&jpeg, &bytes[..bytes.len() / 2]).unwrap();
+        assert!(decode(&jpeg, [0; 3]).unwrap_err().contains("cut short"));
+        // Markers that are not the picture's own: of a film behind it, and of a thumbnail before it.
+        std::fs::write(&jpeg, [&bytes[..], b"film \xFF\xDA more film"].concat()).unwrap();
+        assert!(decode(&jpeg, [0; 3]).is_ok());
+        let thumbnail = b"\xFF\xE1\x00\x08\xFF\xDA\x00\xFF\xD9\x00";
+        let with = [&bytes[..2], thumbnail, &bytes[2..]].concat();
+        std::fs::write(&jpeg, &with).unwrap();
+        assert!(decode(&jpeg, [0; 3]).is_ok());
+        std::fs::write(&jpeg, &with[..with.len() / 2]).unwrap();
         assert!(decode(&jpeg, [0; 3]).unwrap_err().contains("cut short"));
         std::fs::write(&path, b"").unwrap();
         assert!(decode(&path, [0; 3]).is_err(), "empty");

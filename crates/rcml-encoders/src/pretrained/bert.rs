@@ -1,7 +1,10 @@
 //! The BERT family as sentence encoder (Devlin et al. 2019; MiniLM: Wang et al. 2020; pooling: Reimers and Gurevych 2019).
 
+use std::path::Path;
+
 use burn::module::{Module, Param};
 use burn::tensor::{Int, Tensor};
+use serde_json::Value;
 
 use super::block::{Block, BlockNames, BlockShape, Sight};
 use super::config_file::ConfigFile;
@@ -10,6 +13,7 @@ use super::layer::{Activation, Norm, rows};
 use super::token_batch::TokenBatch;
 use super::weights::Weights;
 use crate::Result;
+use crate::error::ErrorKind;
 
 const NAMES: BlockNames = BlockNames {
     query: "attention.self.query",
@@ -35,6 +39,7 @@ pub(crate) enum SentencePool {
 impl SentencePool {
     /// By `1_Pooling/config.json` of sentence-transformers; the mean where there is none.
     pub(crate) fn read(folder: &PretrainedFolder) -> Result<Self> {
+        check_modules(&folder.path().join("modules.json"))?;
         let Some(config) = ConfigFile::read_if_there(&folder.path().join("1_Pooling").join("config.json"))? else {
             return Ok(Self::Mean);
         };
@@ -51,6 +56,33 @@ impl SentencePool {
             _ => Err(config.fail("pooling_mode", "expected mean or cls, and one of them alone")),
         }
     }
+}
+
+/// A sentence encoder of sentence-transformers is a chain of modules. What is not computed here must not be left out silently:
+/// a dense layer behind the pooling (LaBSE) changes every vector. Lengths are normalised where vectors are compared.
+fn check_modules(path: &Path) -> Result<()> {
+    if !path.is_file() {
+        return Ok(());
+    }
+    let fail = |message: String| crate::Error::from(ErrorKind::File { path: path.to_path_buf(), message });
+    let text = std::fs::read_to_string(path).map_err(|error| fail(error.to_string()))?;
+    let modules: Vec<Value> = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
+    for (number, module) in modules.iter().enumerate() {
+        let kind = module.get("type").and_then(Value::as_str).unwrap_or("none");
+        let place = module.get("path").and_then(Value::as_str).unwrap_or_default();
+        let known = match kind.rsplit('.').next() {
+            Some("Transformer") => place.is_empty(),
+            Some("Pooling") => place == "1_Pooling" && path.with_file_name("1_Pooling").join("config.json").is_file(),
+            Some("Normalize") => true,
+            _ => false,
+        };
+        if !known {
+            let expected =
+                "expected Transformer in the folder itself, Pooling with 1_Pooling/config.json, or Normalize";
+            return Err(fail(format!("module {number}: {expected}; found {kind} in {place:?}")));
+        }
+    }
+    Ok(())
 }
 
 /// Token ids -> token states, post-norm.
@@ -143,5 +175,34 @@ impl Bert {
     /// Number of ids that have a vector.
     pub(crate) fn vocabulary(&self) -> usize {
         self.words.dims()[0]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_module_that_is_not_computed_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("modules.json");
+        assert!(check_modules(&path).is_ok(), "a plain BERT has none");
+        let check = |modules: &[(&str, &str)]| {
+            let list = modules
+                .iter()
+                .map(|(kind, place)| serde_json::json!({"type": format!("x.models.{kind}"), "path": place}));
+            std::fs::write(&path, serde_json::to_string(&list.collect::<Vec<_>>()).unwrap()).unwrap();
+            check_modules(&path).map_err(|error| error.to_string())
+        };
+        let usual = [("Transformer", ""), ("Pooling", "1_Pooling"), ("Normalize", "2_Normalize")];
+        assert!(check(&usual).unwrap_err().contains("1_Pooling"), "its configuration is not there");
+        std::fs::create_dir(dir.path().join("1_Pooling")).unwrap();
+        std::fs::write(dir.path().join("1_Pooling/config.json"), "{}").unwrap();
+        assert_eq!(check(&usual), Ok(()));
+        let message = check(&[usual[0], usual[1], ("Dense", "2_Dense")]).unwrap_err();
+        assert!(
+            message.contains("module 2") && message.contains("x.models.Dense") && message.contains("modules.json"),
+            "{message}"
+        );
     }
 }

@@ -7,15 +7,19 @@ use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::config_file::ConfigFile;
+use super::family::ModelFamily;
 use super::registry;
 use crate::Result;
 use crate::error::ErrorKind;
 
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const WEIGHTS: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
+
+/// Weights that are not read.
+pub(crate) const PICKLES: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
 
 /// Files beside the weights that decide what an encoder computes.
-const SETTINGS: [&str; 7] = [
+pub(crate) const SETTINGS: [&str; 7] = [
     "config.json",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -81,16 +85,7 @@ impl PretrainedFolder {
     /// # Errors
     /// An architecture that is not supported.
     pub fn reads(&self) -> Result<&'static [&'static str]> {
-        let config = self.config()?;
-        match config.text("model_type") {
-            Some("bert") => Ok(&["text"]),
-            Some("clip" | "siglip") => Ok(&["text", "image"]),
-            Some("vit" | "dinov2" | "dinov2_with_registers" | "efficientnet-lite") => Ok(&["image"]),
-            found => {
-                let known = "bert, clip, siglip, vit, dinov2, dinov2_with_registers or efficientnet-lite";
-                Err(config.fail("model_type", &format!("expected {known}, found {}", found.unwrap_or("none"))))
-            }
-        }
+        Ok(ModelFamily::of(&self.config()?)?.reads())
     }
 
     /// Width of the encoder's summary, by its `config.json`.
@@ -99,12 +94,7 @@ impl PretrainedFolder {
     /// A key that is missing or malformed.
     pub fn width(&self) -> Result<usize> {
         let config = self.config()?;
-        match config.text("model_type") {
-            Some("clip") => config.size_or("projection_dim", 512),
-            Some("siglip") => config.object("vision_config").map_or(Ok(768), |v| v.size_or("hidden_size", 768)),
-            Some("efficientnet-lite") => Ok(1280),
-            _ => config.size("hidden_size"),
-        }
+        ModelFamily::of(&config)?.width(&config)
     }
 
     /// Its safetensors files.
@@ -120,8 +110,7 @@ impl PretrainedFolder {
         if index.is_file() {
             return shards(&self.path, &index);
         }
-        let pickles = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
-        let message = match pickles.iter().find(|name| self.path.join(name).is_file()) {
+        let message = match PICKLES.iter().find(|name| self.path.join(name).is_file()) {
             Some(pickle) => format!(
                 "there is no {WEIGHTS}, only {pickle}, a pickle, which may run any code when it is opened and is not read. \
                  If you trust it: python3 -c \"import sys, transformers as t; \
@@ -164,6 +153,21 @@ fn feed(hash: &mut Xxh3, file: &mut impl std::io::Read) -> std::io::Result<()> {
 }
 
 fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
+    let paths: Vec<PathBuf> = shard_names(index)?.iter().map(|name| folder.join(name)).collect();
+    match paths.iter().find(|path| !path.is_file()) {
+        Some(missing) => {
+            let message = format!("it names {}, which is not there", missing.display());
+            Err(ErrorKind::File { path: index.to_path_buf(), message }.into())
+        }
+        None => Ok(paths),
+    }
+}
+
+/// The files that an index of shards names.
+///
+/// # Errors
+/// An index that is damaged, names none, or names files outside the folder.
+pub(crate) fn shard_names(index: &Path) -> Result<BTreeSet<String>> {
     let fail = |message: String| ErrorKind::File { path: index.to_path_buf(), message };
     let text = std::fs::read_to_string(index).map_err(|error| fail(error.to_string()))?;
     let value: Value = serde_json::from_str(&text).map_err(|error| fail(error.to_string()))?;
@@ -176,12 +180,7 @@ fn shards(folder: &Path, index: &Path) -> Result<Vec<PathBuf>> {
             file.ok_or_else(|| fail(format!("weight_map.{tensor}: expected the name of a file in this folder")))?;
         names.insert(file.to_string());
     }
-    let paths: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-    match paths.iter().find(|path| !path.is_file()) {
-        Some(missing) => Err(fail(format!("it names {}, which is not there", missing.display())).into()),
-        None if paths.is_empty() => Err(fail("weight_map: expected at least one tensor".into()).into()),
-        None => Ok(paths),
-    }
+    if names.is_empty() { Err(fail("weight_map: expected at least one tensor".into()).into()) } else { Ok(names) }
 }
 
 #[cfg(test)]

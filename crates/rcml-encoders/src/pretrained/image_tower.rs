@@ -6,6 +6,7 @@ use rcml_kernels::Tokens;
 
 use super::config_file::ConfigFile;
 use super::efficientnet::EfficientNet;
+use super::family::ModelFamily;
 use super::folder::PretrainedFolder;
 use super::pictures::PictureRules;
 use super::vision_transformer::{VisionStates, VisionTrunk};
@@ -49,40 +50,39 @@ impl ImageTower {
     pub fn load(folder: &PretrainedFolder, device: &Device) -> Result<(Self, PictureRules)> {
         let config = folder.config()?;
         let mut weights = Weights::open(&folder.weight_files()?, device)?;
-        let rules = PictureRules::read(folder)?;
+        let model = ModelFamily::of(&config)?;
+        if !model.reads().contains(&"image") {
+            let reads = |family: ModelFamily| family.reads().contains(&"image");
+            return Err(ModelFamily::wrong(&config, &reads, " (encoders of pictures)"));
+        }
+        let rules = PictureRules::read(folder, model)?;
         let half = |config: &ConfigFile| {
             config.object("vision_config").ok_or_else(|| config.fail("vision_config", "expected an object"))
         };
-        let (family, width, size) = match config.text("model_type") {
-            Some("efficientnet-lite") => {
+        let (family, width, size) = match model {
+            ModelFamily::EfficientNetLite => {
                 let network = EfficientNet::read(&config, &mut weights)?;
                 let width = network.width();
                 (Family::EfficientNet(network), width, config.size("image_size")?)
             }
-            Some(kind @ ("clip" | "siglip")) => {
+            ModelFamily::Clip | ModelFamily::Siglip => {
                 weights.ignore(|name| ["text_", "logit_"].iter().any(|prefix| name.starts_with(prefix)));
                 weights.ignore(|name| name.ends_with("position_ids"));
                 let vision = half(&config)?;
-                let trunk = match kind {
-                    "clip" => VisionTrunk::clip(&vision, config.size_or("projection_dim", 512)?, &mut weights)?,
+                let trunk = match model {
+                    ModelFamily::Clip => VisionTrunk::clip(&vision, model.width(&config)?, &mut weights)?,
                     _ => VisionTrunk::siglip(&vision, &mut weights)?,
                 };
                 let width = trunk.width();
                 (Family::Transformer(trunk), width, vision.size_or("image_size", 224)?)
             }
-            Some("vit") => {
-                let size = config.size_or("image_size", 224)?;
-                let trunk = VisionTrunk::alone(&config, size, &mut weights)?;
+            _ => {
+                // DINOv2's positions are resized to the pictures that its preprocessing makes.
+                let size = if model == ModelFamily::Vit { config.size_or("image_size", 224)? } else { rules.size };
+                let trunk = VisionTrunk::alone(&config, model, size, &mut weights)?;
                 let width = trunk.width();
                 (Family::Transformer(trunk), width, size)
             }
-            // Its positions are resized to the pictures that its preprocessing makes.
-            Some("dinov2" | "dinov2_with_registers") => {
-                let trunk = VisionTrunk::alone(&config, rules.size, &mut weights)?;
-                let width = trunk.width();
-                (Family::Transformer(trunk), width, rules.size)
-            }
-            other => return Err(no_image(&config, other)),
         };
         weights.finish()?;
         if rules.size != size {
@@ -136,10 +136,4 @@ impl ImageTower {
     pub fn size(&self) -> usize {
         self.size
     }
-}
-
-fn no_image(config: &ConfigFile, found: Option<&str>) -> crate::Error {
-    let found = found.unwrap_or("none");
-    let known = "clip, siglip, vit, dinov2, dinov2_with_registers or efficientnet-lite (encoders of pictures)";
-    config.fail("model_type", &format!("expected {known}, found {found}"))
 }

@@ -23,11 +23,13 @@ impl Weights {
         Ok(Linear { weight: Param::from_tensor(transposed(&values, output, input, self.device())), bias: None })
     }
 
-    /// A layer norm.
+    /// A layer norm. Weights that came from TensorFlow (`bert-base-uncased`) call its parts gamma and beta.
     pub(crate) fn norm(&mut self, name: &str, width: usize, epsilon: f64) -> Result<Norm> {
+        let old = !self.has(&format!("{name}.weight")) && self.has(&format!("{name}.gamma"));
+        let [gamma, beta] = if old { ["gamma", "beta"] } else { ["weight", "bias"] };
         Ok(Norm {
-            gamma: Param::from_tensor(self.tensor(&format!("{name}.weight"), [width])?),
-            beta: Param::from_tensor(self.tensor(&format!("{name}.bias"), [width])?),
+            gamma: Param::from_tensor(self.tensor(&format!("{name}.{gamma}"), [width])?),
+            beta: Param::from_tensor(self.tensor(&format!("{name}.{beta}"), [width])?),
             epsilon,
         })
     }

@@ -9,6 +9,7 @@ mod bert;
 mod block;
 mod config_file;
 mod efficientnet;
+mod family;
 mod folder;
 mod image_tower;
 mod joint_text;

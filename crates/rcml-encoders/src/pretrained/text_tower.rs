@@ -6,6 +6,7 @@ use rcml_kernels::Tokens;
 
 use super::bert::{Bert, SentencePool};
 use super::config_file::ConfigFile;
+use super::family::ModelFamily;
 use super::folder::PretrainedFolder;
 use super::joint_text::JointText;
 use super::text_tokens::{PretrainedTokenizer, TokenRules};
@@ -51,17 +52,19 @@ impl TextTower {
     pub fn load(folder: &PretrainedFolder, device: &Device) -> Result<(Self, PretrainedTokenizer)> {
         let config = folder.config()?;
         let mut weights = Weights::open(&folder.weight_files()?, device)?;
-        let (family, width, rules) = match config.text("model_type") {
-            Some("bert") => {
+        let model = ModelFamily::of(&config)?;
+        let lower_case = model.lower_cases();
+        let (family, width, rules) = match model {
+            ModelFamily::Bert => {
                 let bert = Bert::read(&config, SentencePool::read(folder)?, &mut weights)?;
                 (Family::Bert(bert), config.size("hidden_size")?, bert_rules(folder, &config)?)
             }
-            Some(kind @ ("clip" | "siglip")) => {
+            ModelFamily::Clip | ModelFamily::Siglip => {
                 let text =
                     config.object("text_config").ok_or_else(|| config.fail("text_config", "expected an object"))?;
                 weights.ignore(|name| ["vision_model.", "visual_", "logit_"].iter().any(|p| name.starts_with(p)));
                 weights.ignore(|name| name.ends_with("position_ids"));
-                let joint = if kind == "clip" {
+                let joint = if model == ModelFamily::Clip {
                     JointText::clip(&text, config.size_or("projection_dim", 512)?, &mut weights)?
                 } else {
                     let vision = config.object("vision_config");
@@ -69,15 +72,18 @@ impl TextTower {
                     JointText::siglip(&text, width, &mut weights)?
                 };
                 let padding = text.number_or("pad_token_id", 1.0)? as u32;
-                let rules = TokenRules { max_tokens: joint.longest(), padding, lower_case: false };
+                let rules = TokenRules { max_tokens: joint.longest(), padding, lower_case };
                 let width = joint.width();
                 (Family::Joint(joint), width, rules)
             }
-            other => return Err(no_text(&config, other)),
+            _ => {
+                let reads = |family: ModelFamily| family.reads().contains(&"text");
+                return Err(ModelFamily::wrong(&config, &reads, " (encoders of texts)"));
+            }
         };
         weights.finish()?;
         let tokenizer = PretrainedTokenizer::read(folder, rules)?;
-        let length = if config.text("model_type") == Some("siglip") { tokenizer.max_tokens() } else { 0 };
+        let length = if model == ModelFamily::Siglip { tokenizer.max_tokens() } else { 0 };
         let tower = Self { family, width, length, padding: tokenizer.padding() };
         let (ids, rows) = (tokenizer.vocabulary(), tower.vocabulary());
         if ids > rows {
@@ -154,17 +160,13 @@ impl TextTower {
 
 fn bert_rules(folder: &PretrainedFolder, config: &ConfigFile) -> Result<TokenRules> {
     let longest = config.size("max_position_embeddings")?;
-    let max_tokens = match ConfigFile::read_if_there(&folder.path().join("sentence_bert_config.json"))? {
-        Some(sentence) => sentence.size_or("max_seq_length", longest)?.min(longest),
-        None => longest,
+    let (max_tokens, lower_case) = match ConfigFile::read_if_there(&folder.path().join("sentence_bert_config.json"))? {
+        Some(sentence) => {
+            let most = sentence.size_or("max_seq_length", longest)?.min(longest);
+            (most, sentence.flag_or("do_lower_case", false)?)
+        }
+        None => (longest, false),
     };
     let padding = config.number_or("pad_token_id", 0.0)? as u32;
-    Ok(TokenRules { max_tokens, padding, lower_case: false })
-}
-
-fn no_text(config: &ConfigFile, found: Option<&str>) -> crate::Error {
-    config.fail(
-        "model_type",
-        &format!("expected bert, clip or siglip (encoders of texts), found {}", found.unwrap_or("none")),
-    )
+    Ok(TokenRules { max_tokens, padding, lower_case })
 }

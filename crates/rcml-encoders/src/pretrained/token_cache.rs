@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use half::f16;
 use half::slice::HalfFloatSliceExt;
@@ -109,11 +110,13 @@ impl TokenCache {
         let fail = |path: &Path, message: String| crate::Error::from(ErrorKind::File { path: path.into(), message });
         std::fs::create_dir_all(folder).map_err(|error| fail(folder, error.to_string()))?;
         // Two runs may encode the same items at the same time: each has a file of its own, the last one stays.
-        let part = folder.join(format!("{key}.{}.tmp", std::process::id()));
-        let mut writer = TokenWriter::begin(&part, key, lengths, width, precision)?;
+        static WRITERS: AtomicUsize = AtomicUsize::new(0);
+        let number = WRITERS.fetch_add(1, Ordering::Relaxed);
+        let part = Unfinished(folder.join(format!("{key}.{}-{number}.tmp", std::process::id())));
+        let mut writer = TokenWriter::begin(&part.0, key, lengths, width, precision)?;
         fill(&mut writer)?;
         writer.end()?;
-        std::fs::rename(&part, &target).map_err(|error| fail(&target, error.to_string()))?;
+        std::fs::rename(&part.0, &target).map_err(|error| fail(&target, error.to_string()))?;
         let cache = Self::open(folder, key, lengths.len(), width);
         Ok(cache.ok_or_else(|| fail(&target, "cannot be read back".into()))?)
     }
@@ -154,6 +157,16 @@ impl TokenCache {
         let (Some(start), Some(end)) = (self.offsets.get(item), self.offsets.get(item + 1)) else { return &[] };
         let place = |token: u64| self.begin + token as usize * self.width * self.precision.bytes();
         self.map.get(place(*start)..place(*end)).unwrap_or_default()
+    }
+}
+
+/// A file that is removed where it was not renamed: it has its whole size from the beginning.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Nothing is there any more once it was renamed.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -280,5 +293,14 @@ mod tests {
         std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
         assert!(TokenCache::open(dir.path(), "abc", 3, 2).is_none(), "cut short");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    }
+
+    #[test]
+    fn what_fails_leaves_no_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let fill = |writer: &mut TokenWriter| writer.put(0, &[0.0]);
+        let made = TokenCache::create::<crate::Error>(dir.path(), "k", &[3], 2, Precision::F16, fill);
+        assert!(made.is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 
 use super::block::{Block, BlockNames, Depth, Sight};
 use super::config_file::ConfigFile;
+use super::family::ModelFamily;
 use super::layer::{Activation, Norm};
 use super::patches::{PatchEmbedding, positions};
 use super::probe::Probe;
@@ -80,7 +81,8 @@ pub(crate) struct VisionStates {
 impl VisionTrunk {
     /// The image half of CLIP; `joint` is the width of the space shared with texts.
     pub(crate) fn clip(config: &ConfigFile, joint: usize, weights: &mut Weights) -> Result<Self> {
-        let Sizes { width, patch, grid, shape, .. } = Sizes::read(config, 768, Activation::QuickGelu, 1e-5)?;
+        let Sizes { width, patch, grid, shape, .. } =
+            Sizes::read(config, ModelFamily::Clip, Activation::QuickGelu, 1e-5)?;
         let p = "vision_model.embeddings";
         let class = weights.tensor(&format!("{p}.class_embedding"), [width])?.reshape([1, 1, width]);
         Ok(Self {
@@ -108,7 +110,8 @@ impl VisionTrunk {
 
     /// The image half of SigLIP.
     pub(crate) fn siglip(config: &ConfigFile, weights: &mut Weights) -> Result<Self> {
-        let Sizes { width, patch, grid, shape, .. } = Sizes::read(config, 768, Activation::GeluTanh, 1e-6)?;
+        let Sizes { width, patch, grid, shape, .. } =
+            Sizes::read(config, ModelFamily::Siglip, Activation::GeluTanh, 1e-6)?;
         let p = "vision_model.embeddings";
         Ok(Self {
             patches: PatchEmbedding::read(weights, &format!("{p}.patch_embedding"), width, patch)?,
@@ -134,10 +137,10 @@ impl VisionTrunk {
     }
 
     /// ViT, DINOv2 and DINOv2 with registers, for pictures of `size` pixels.
-    pub(crate) fn alone(config: &ConfigFile, size: usize, weights: &mut Weights) -> Result<Self> {
-        let is_dino = config.text("model_type") != Some("vit");
+    pub(crate) fn alone(config: &ConfigFile, family: ModelFamily, size: usize, weights: &mut Weights) -> Result<Self> {
+        let is_dino = family != ModelFamily::Vit;
         let epsilon = if is_dino { 1e-6 } else { 1e-12 };
-        let Sizes { width, patch, grid, shape, .. } = Sizes::read(config, 768, Activation::Gelu, epsilon)?;
+        let Sizes { width, patch, grid, shape, .. } = Sizes::read(config, family, Activation::Gelu, epsilon)?;
         if !size.is_multiple_of(patch) {
             return Err(
                 config.fail("patch_size", &format!("expected a divisor of the pictures' size {size}, found {patch}"))
@@ -154,7 +157,7 @@ impl VisionTrunk {
             weights.enter(prefix);
         }
         let count = config.number_or("num_register_tokens", 4.0)? as usize;
-        let registers = config.text("model_type") == Some("dinov2_with_registers") && count > 0;
+        let registers = family == ModelFamily::Dinov2Registers && count > 0;
         let names = if is_dino { &DINO_NAMES } else { &VIT_NAMES };
         let mut trunk = Self {
             patches: PatchEmbedding::read(weights, "embeddings.patch_embeddings.projection", width, patch)?,
@@ -251,9 +254,9 @@ pub(crate) struct Sizes {
 }
 
 impl Sizes {
-    fn read(config: &ConfigFile, width: usize, activation: Activation, epsilon: f64) -> Result<Self> {
-        let shape = Depth::read(config, width, 4 * width, 12, 12, activation, epsilon)?;
-        let (size, patch) = (config.size_or("image_size", 224)?, config.size_or("patch_size", 16)?);
+    fn read(config: &ConfigFile, family: ModelFamily, activation: Activation, epsilon: f64) -> Result<Self> {
+        let shape = Depth::read(config, 768, 4 * 768, 12, 12, activation, epsilon)?;
+        let (size, patch) = (config.size_or("image_size", 224)?, config.size_or("patch_size", family.patch())?);
         if config.size_or("num_channels", 3)? != 3 {
             return Err(config.fail("num_channels", "expected 3"));
         }

@@ -69,7 +69,7 @@ impl Item<'_> {
             for row in out.chunks_mut(stride) {
                 row[..count].iter_mut().zip(bias).for_each(
                     #[inline(always)]
-                    |(logit, bias)| *logit += bias,
+                    |(logit, bias)| *logit = (*logit + bias).max(Stats::LOWEST),
                 );
             }
         }

@@ -16,6 +16,9 @@ pub(crate) struct Stats {
 impl Stats {
     pub(super) const EMPTY: Self = Self { max: f32::NEG_INFINITY, sum: 0.0 };
 
+    /// The lowest logit: a bias of minus infinity becomes this, so that an item whose tokens are all masked is pooled evenly.
+    pub(super) const LOWEST: f32 = -3.0e38;
+
     /// Takes in a block of logits (which become unnormalised weights); gives the factor for what was summed before.
     #[inline(always)]
     pub(super) fn absorb(&mut self, logits: &mut [f32]) -> f32 {

@@ -27,6 +27,8 @@ impl<B: Backend> Batch<B> {
         } else {
             B::float_cast(tokens, FloatDType::from(queries.dtype()))
         };
+        // A bias of minus infinity is one that differences can be taken from: an item whose tokens are all masked is pooled evenly.
+        let bias = bias.map(|bias| B::float_clamp_min(bias, (-1e38).into()));
         let bias = bias.map(|bias| B::float_reshape(bias, Shape::from([n, 1, t])));
         let Some(pairs) = pairs else {
             return Self { tokens, queries: B::float_reshape(queries, Shape::from([1, r * h, d])), bias, index: None };
