@@ -18,7 +18,9 @@ pub(crate) struct Validation {
     items: Vec<u32>,
     /// Relation -> (query, answer) as positions in `items`.
     questions: BTreeMap<u32, Vec<(u32, u32)>>,
-    graph: RelationGraph,
+    /// What is true of them: pairs of validation, and of training where the split is one of edges. A model must not be marked down for
+    /// ranking high what it was taught. Pairs of the test part stay unknown.
+    known: RelationGraph,
 }
 
 impl Validation {
@@ -44,7 +46,9 @@ impl Validation {
                 questions.entry(relation).or_default().push((*query, *answer));
             }
         }
-        (!questions.is_empty()).then_some(Self { items, questions, graph })
+        let known = splits.edges_of(dataset, Split::Train).chain(splits.edges_of(dataset, Split::Validation));
+        let known = RelationGraph::new(dataset.items.len(), &dataset.relations, known);
+        (!questions.is_empty()).then_some(Self { items, questions, known })
     }
 
     /// Reciprocal rank of the answer to every question; the metric is their mean. `words`: those beside the model's vectors.
@@ -75,7 +79,7 @@ impl Validation {
             let scores: Vec<f32> = queries.matmul(candidates.transpose()).try_into_vec_as().map_err(Error::device)?;
             for (query, answer) in questions {
                 let row = &scores[asking.partition_point(|other| other < query) * n..][..n];
-                let right = self.graph.targets(*relation, self.items[*query as usize]);
+                let right = self.known.targets(*relation, self.items[*query as usize]);
                 let wrong = row
                     .iter()
                     .zip(&self.items)
