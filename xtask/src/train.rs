@@ -39,7 +39,7 @@ pub(crate) struct TrainArgs {
     /// Pretrained encoders instead of ones from scratch, fetched if they are not there: see `cargo xtask weights --help`
     #[arg(long, value_name = "NAMES")]
     encoders: Option<String>,
-    /// Write the compared table into README.md
+    /// Write the compared tables into docs/results/emoji.md, and the main rows of the first into README.md
     #[arg(long, requires = "compare", conflicts_with_all = ["data", "encoders"])]
     readme: bool,
     /// Trainings at a time, each with its share of the cores. Two at a time on two cores take less time than one after the
@@ -109,12 +109,21 @@ pub(crate) fn run(args: TrainArgs) -> Result<()> {
     if args.readme {
         let table = report.join(TABLE);
         let table = std::fs::read_to_string(&table).map_err(|error| Failure::file(&table, error))?;
-        readme::update(Path::new("README.md"), &dataset, &table)?;
+        let page = Path::new("docs/results/emoji.md");
+        readme::update(page, &dataset, &table)?;
+        let main = readme::excerpt(&table, &SHOWN, &COLUMNS).map_err(|message| Failure::file(page, message))?;
+        readme::update(Path::new("README.md"), &dataset, &main)?;
     }
     Ok(())
 }
 
 const TABLE: &str = "table.md";
+
+/// What README.md shows of the first table.
+const SHOWN: [&str; 9] =
+    ["rcml", "rcml-paper", "gate", "clip-relations", "clip", "linear-map", "tf-idf", "frozen+text", "(queries)"];
+const COLUMNS: [&str; 4] =
+    ["seen: Hit@5, 21-way", "seen: MRR, full corpus", "unseen: Hit@5, 21-way", "unseen: MRR, full corpus"];
 
 /// The runs that were trained to their end, in their order, and what became of the others: one broken run must not lose the
 /// rest.

@@ -19,6 +19,7 @@ use rcml_model::{
 };
 
 use crate::generated::wrong_texts;
+use crate::pictures;
 use crate::start::start_share;
 use crate::{Error, Event, Interval, Observer, Result, RunConfig, Steps};
 
@@ -152,10 +153,8 @@ impl RunData {
                 observer.event(&Event::Message(format!("{what} are read by {source}, width {width}, {how}")));
             }
         }
-        let side = match towers.reads_images() {
-            true => towers.image_config(&config.image)?.size,
-            false => config.model.image.size,
-        };
+        pictures::settle(&mut config.image, config.model.image.size, &towers)?;
+        let side = config.image.size;
         let reads = TextReader::new(tokenizer, config.model.text.max_tokens, towers);
 
         let mut watched = train.clone();

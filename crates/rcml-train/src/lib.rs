@@ -27,6 +27,7 @@ mod generated;
 mod log;
 mod momentum;
 mod optimizer;
+mod pictures;
 mod preset;
 mod resolve;
 mod run;

@@ -1,5 +1,7 @@
 //! What a method finds for one item under one relation, to look at.
 
+use std::cmp::Reverse;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcml_data::Dataset;
@@ -94,33 +96,63 @@ impl CaseStudy {
         Ok(Self { query: CaseItem::new(set.dataset(), query), relation: words.into(), top: top.collect() })
     }
 
-    /// Questions worth looking at: up to `queries` items of the split, each with up to `each` relations that it has
-    /// answers under, as (item, relation). Items with several relations come first, and relations not chosen before.
+    /// Questions worth looking at: up to `queries` items of the split, each with up to `each` relations that it has answers under, as
+    /// (item, relation). What is to be seen is one item with different answers: an item's relations are those with the most answers that
+    /// none before it has, and items with many such come first. Only the graph decides, never what a model says.
     pub fn choose(set: &EvalSet<'_>, queries: usize, each: usize) -> Vec<(u32, u32)> {
-        let mut relations_of: Vec<(u32, Vec<u32>)> = set.items().iter().map(|i| (*i, Vec::new())).collect();
+        let stride = set.items().len().div_ceil(MOST_CONSIDERED).max(1);
+        let considered: Vec<u32> = set.items().iter().copied().step_by(stride).collect();
+        let mut asked: Vec<Asked> = considered.iter().map(|item| (*item, Vec::new())).collect();
         for relation in set.relations() {
             for anchor in set.held().anchors(relation) {
-                if let Ok(at) = set.items().binary_search(anchor) {
-                    relations_of[at].1.push(relation);
+                if let Ok(at) = considered.binary_search(anchor) {
+                    asked[at].1.push((relation, set.held().targets(relation, *anchor)));
                 }
             }
         }
-        relations_of.retain(|(_, relations)| !relations.is_empty());
+        asked.retain(|(_, relations)| !relations.is_empty());
         let mut used: Vec<u32> = Vec::new();
         let mut chosen = Vec::new();
-        for _ in 0..queries.min(relations_of.len()) {
-            let fresh = |relations: &[u32]| relations.iter().filter(|r| !used.contains(r)).count().min(each);
-            let value = |entry: &(u32, Vec<u32>)| (entry.1.len().min(each), fresh(&entry.1));
+        for _ in 0..queries.min(asked.len()) {
+            let found = asked.iter().map(|entry| different(entry, each, &used));
             // The first of the best, so that the choice is the same every time.
-            let Some(at) = (0..relations_of.len()).rev().max_by_key(|i| value(&relations_of[*i])) else { break };
-            let (item, mut relations) = relations_of.remove(at);
-            relations.sort_by_key(|r| used.contains(r));
-            relations.truncate(each);
-            chosen.extend(relations.iter().map(|r| (item, *r)));
+            let best = found.enumerate().map(|(at, (relations, worth))| (worth, Reverse(at), relations)).max();
+            let Some((_, Reverse(at), relations)) = best else { break };
+            let (item, _) = asked.swap_remove(at);
+            // In the order of items again, or ties would go to whoever was moved.
+            asked.sort_unstable_by_key(|(item, _)| *item);
+            chosen.extend(relations.iter().map(|relation| (item, *relation)));
             used.extend(relations);
         }
         chosen
     }
+}
+
+/// Items among which the ones to show are chosen.
+const MOST_CONSIDERED: usize = 2000;
+
+/// Answers of a relation beyond which more make it no more worth showing.
+const ENOUGH: usize = 5;
+
+/// An item, and its relations with their answers.
+type Asked<'a> = (u32, Vec<(u32, &'a [u32])>);
+
+/// Up to `each` relations of an item, each with the most answers that those before it have not, and what they are worth: relations
+/// that are new to the page, then answers.
+fn different((_, relations): &Asked<'_>, each: usize, used: &[u32]) -> (Vec<u32>, (usize, usize)) {
+    let (mut chosen, mut covered, mut worth) = (Vec::new(), Vec::<u32>::new(), (0, 0));
+    while chosen.len() < each {
+        let left = relations.iter().filter(|(relation, _)| !chosen.contains(relation));
+        let valued = left.map(|(relation, answers)| {
+            let new = answers.iter().filter(|answer| !covered.contains(answer)).count().min(ENOUGH);
+            ((usize::from(!used.contains(relation)).min(new), new), Reverse(*relation), *answers)
+        });
+        let Some(((fresh, new), Reverse(relation), answers)) = valued.max() else { break };
+        worth = (worth.0 + fresh, worth.1 + new);
+        covered.extend(answers);
+        chosen.push(relation);
+    }
+    (chosen, worth)
 }
 
 #[cfg(test)]
@@ -157,6 +189,14 @@ mod tests {
         assert!(chosen.iter().all(|(item, relation)| !set.held().targets(*relation, *item).is_empty()));
         assert_eq!((chosen[0].0, chosen[1].0), (10, 10));
         assert_ne!(chosen[0].1, chosen[1].1);
+    }
+
+    #[test]
+    fn relations_of_other_answers_are_preferred() {
+        let entry = (7, vec![(0, &[1, 2, 3][..]), (1, &[1, 2, 3, 4]), (2, &[8, 9]), (3, &[3])]);
+        assert_eq!(different(&entry, 2, &[]), (vec![1, 2], (2, 6)), "0 answers nothing that 1 does not");
+        assert_eq!(different(&entry, 2, &[1]), (vec![0, 2], (2, 5)), "1 was shown");
+        assert_eq!(different(&entry, 9, &[]).0.len(), 4);
     }
 
     #[test]
