@@ -8,7 +8,7 @@ use burn::tensor::{Device, Distribution, Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_attention::{AttentionConfig, AttentionInit, Conditioner, ConditionerConfig, Modulate};
-use rcml_encoders::pretrained::{Precision, Projection, StateProjector, TokenCache};
+use rcml_encoders::pretrained::{Precision, Projection, StateProjector, TokenCache, TokenRows};
 use rcml_kernels::row_logsumexp;
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ struct Head {
 
 pub struct Training {
     sizes: Sizes,
-    cache: TokenCache,
+    states: TokenRows,
     head: Head,
     relations: Tensor<2>,
     optimizer: ModuleOptimizer,
@@ -75,16 +75,17 @@ impl Training {
     /// Fills a cache with random tokens in f16.
     pub fn new(sizes: Sizes, folder: &Path, device: &Device) -> Result<Self, String> {
         let mut random = ChaCha8Rng::seed_from_u64(3);
-        let lengths = vec![sizes.tokens; sizes.items];
-        let (key, precision) = (sizes.key(), Precision::F16);
-        let cache = TokenCache::create(folder, &key, &lengths, sizes.input, precision, |writer| {
+        let contents: Vec<(u128, usize)> = (0..sizes.items as u128).map(|item| (item, sizes.tokens)).collect();
+        let mut cache = TokenCache::open(&folder.join(sizes.key()), sizes.input, Precision::F16);
+        let filled = cache.add(&contents, |writer| {
             let values = sizes.tokens * sizes.input;
             (0..sizes.items).try_for_each(|item| {
                 let row: Vec<f32> = (0..values).map(|_| random.random::<f32>() * 2.0 - 1.0).collect();
                 writer.put(item, &row)
             })
         });
-        let cache = cache.map_err(|error: rcml_encoders::Error| error.to_string())?;
+        filled.map_err(|error: rcml_encoders::Error| error.to_string())?;
+        let states = cache.rows(&contents.iter().map(|(item, _)| Some(*item)).collect::<Vec<_>>());
         let device = device.clone().autodiff();
         device.seed(4);
         // The paper's form: attention alone.
@@ -97,14 +98,14 @@ impl Training {
         };
         let relations = Tensor::random([sizes.relations, sizes.width], Distribution::Normal(0.0, 1.0), &device);
         let optimizer = AdamWConfig::new().with_weight_decay(0.05).init();
-        Ok(Self { sizes, cache, head, relations, optimizer, device, step: 0 })
+        Ok(Self { sizes, states, head, relations, optimizer, device, step: 0 })
     }
 
     /// One step; gives the loss.
     pub fn step(&mut self) -> f32 {
         let Sizes { batch, width, relations, .. } = self.sizes;
         let anchors = batch / relations;
-        let (states, bias) = self.cache.batch(&self.sizes.batch(self.step)).to_device(&self.device);
+        let (states, bias) = self.states.batch(&self.sizes.batch(self.step)).to_device(&self.device);
         let tokens = self.head.projector.forward(states, bias);
         let z = self.head.conditioner.forward(&tokens, self.relations.clone()).swap_dims(0, 1);
         // Relation r has the anchors r A .. (r + 1) A; the positive of row i is row i + 1.

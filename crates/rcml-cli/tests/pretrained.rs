@@ -76,9 +76,8 @@ fn a_run_with_frozen_encoders_from_the_first_step_to_the_last_use() {
     let clip = encoder(&folder, "clip");
     let (run, again) = (folder.join("run"), folder.join("again"));
     done(&folder, &train(&folder, &run, &clip));
-    assert_eq!(files(&cache), 2, "one file of texts, one of pictures");
     done(&folder, &train(&folder, &again, &clip));
-    assert_eq!(files(&cache), 2, "encoded once");
+    assert_eq!(files(&cache), 0, "so few texts and pictures stay in memory");
     let weights = |run: &str| folder.read_bytes(&format!("{run}/model.safetensors"));
     assert!(weights("run") == weights("again"), "same seed, same bits");
     assert!(weights("run").len() < 200_000, "the encoder is not copied");
@@ -100,12 +99,11 @@ fn a_run_with_frozen_encoders_from_the_first_step_to_the_last_use() {
     done(&folder, &["eval", &run, "--data", data, "--json", &results]);
     let eval: Value = serde_json::from_str(&folder.read("eval.json")).unwrap();
     assert!(!eval["results"].as_array().unwrap().is_empty());
-    assert_eq!(files(&cache), 2, "all of it from the cache");
 
     // A changed picture is another item: what was encoded before does not count.
+    let before = done(&folder, &search);
     folder.write("7.png", program::png(28, [250, 10, 240]));
-    done(&folder, &search);
-    assert_eq!(files(&cache), 3);
+    assert!(before != done(&folder, &search));
 
     // The encoder is not what it was, then gone.
     let weights = format!("{clip}/model.safetensors");

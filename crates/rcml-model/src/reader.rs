@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rcml_data::{Dataset, FeatureArray, ImageBatch, ImageConfig, ImageStore};
 use rcml_encoders::TokenIds;
-use rcml_encoders::pretrained::{StateBatch, TokenCache};
+use rcml_encoders::pretrained::{StateBatch, TokenRows};
 
 use crate::{Error, ModelConfig, Result, TextInput, TextReader, encode_once};
 
@@ -65,17 +65,17 @@ struct Inner {
     ids: Option<TokenIds>,
     /// Of the items.
     names: Vec<String>,
-    text_states: Option<TokenCache>,
+    text_states: Option<TokenRows>,
     texts: Vec<Option<String>>,
     images: Option<ImageStore>,
-    image_states: Option<TokenCache>,
+    image_states: Option<TokenRows>,
     image_problems: Vec<rcml_data::ImageProblem>,
     features: BTreeMap<String, (FeatureArray, Vec<Option<usize>>)>,
 }
 
 impl ItemReader {
     /// Prepares the modalities that the model has: tokenizes all texts, decodes the pictures of `items`, reads the arrays;
-    /// what a frozen pretrained encoder reads is encoded, all items at once, unless a token cache has it.
+    /// what a frozen pretrained encoder reads of them is encoded, unless a token cache has it.
     /// `progress` is called with the number of pictures done, from several threads.
     ///
     /// # Errors
@@ -93,7 +93,7 @@ impl ItemReader {
             match modality.name.as_str() {
                 "text" => {
                     if texts.towers().frozen_text().is_some() {
-                        inner.text_states = Some(encode_once::texts(dataset, texts.towers())?);
+                        inner.text_states = Some(encode_once::texts(dataset, items, texts.towers())?);
                     } else {
                         let all: Vec<&str> = dataset.items.iter().map(|i| i.text.as_deref().unwrap_or("")).collect();
                         inner.ids = Some(texts.ids(&all)?);
@@ -102,7 +102,7 @@ impl ItemReader {
                 }
                 "image" if texts.towers().frozen_image().is_some() => {
                     let config = texts.towers().image_config(image)?;
-                    let (states, problems) = encode_once::images(dataset, texts.towers(), &config, progress)?;
+                    let (states, problems) = encode_once::images(dataset, items, texts.towers(), &config, progress)?;
                     (inner.image_states, inner.image_problems) = (Some(states), problems);
                 }
                 "image" => {

@@ -154,6 +154,53 @@ fn an_untrained_model_around_clip_is_clip() {
     }
 }
 
+/// States are found by content: a data set that grows has only what is new encoded, and what an item's states are does not depend on what
+/// was encoded beside it.
+#[test]
+fn what_is_cached_depends_on_nothing_else() {
+    let root = tempfile::tempdir().unwrap();
+    let dataset = |numbers: std::ops::Range<u32>| {
+        let items = numbers.map(|i| {
+            let picture = format!("{i}.png");
+            let colour = |x: u32, y: u32| image::Rgb([(x * i) as u8, (y * 7 + i) as u8, (x + y) as u8]);
+            image::RgbImage::from_fn(20 + i % 9, 24, colour).save(root.path().join(&picture)).unwrap();
+            // Of all lengths, and every fifth one the same.
+            let words = ["a lamp"; 12][..1 + (i % 5) as usize * 2].join(" and ");
+            Item::new(format!("i{i}")).text(format!("{words} {}", if i % 5 == 0 { 0 } else { i })).image(picture)
+        });
+        Dataset { root: root.path().into(), items: items.collect(), ..Dataset::default() }
+    };
+    for name in ["clip", "siglip"] {
+        let caches = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+        let read = |cache: &Path, dataset: &Dataset| {
+            let modalities = vec![ModalityShape::raw("image"), ModalityShape::raw("text")];
+            let mut config = ModelConfig { modalities, ..ModelConfig::default() };
+            config.pretrained.text = source(&fixtures().join(name), Projection::None);
+            config.pretrained.image = source(&fixtures().join(name), Projection::None);
+            let towers = Towers::find(&mut config.pretrained, &device()).unwrap().with_cache(cache);
+            let tokenizer = TextTokenizer::train(&rcml_encoders::TokenizerConfig::default(), ["a"]).unwrap();
+            let reads = TextReader::new(tokenizer, 64, towers);
+            let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
+            let image = ImageConfig::default();
+            let reader = rcml_model::ItemReader::open(dataset, &items, &config, &reads, &image, &|_| {}).unwrap();
+            let files = std::fs::read_dir(cache).into_iter().flatten().flatten();
+            let files = files.flat_map(|folder| std::fs::read_dir(folder.path()).unwrap()).count();
+            (reader, files)
+        };
+        let (few, none) = read(caches[0].path(), &dataset(60..67));
+        let (many, two) = read(caches[1].path(), &dataset(0..80));
+        assert_eq!((none, two), (0, 2), "{name}: a few stay in memory, many become a file a modality");
+        for (there, here) in (60..67).zip(0..7) {
+            let [one, other] = [many.batch(&[there]).unwrap(), few.batch(&[here]).unwrap()];
+            assert!(format!("{one:?}") == format!("{other:?}"), "{name} {there}");
+        }
+        let (more, four) = read(caches[1].path(), &dataset(0..120));
+        assert_eq!(four, 4, "{name}: what is new stands beside what was there");
+        assert!(format!("{:?}", more.batch(&[3, 79])) == format!("{:?}", many.batch(&[3, 79])), "{name}");
+        assert_eq!(read(caches[1].path(), &dataset(0..120)).1, 4, "{name}: nothing is encoded twice");
+    }
+}
+
 #[test]
 fn minilm_agrees_with_sentence_transformers() {
     let Some(folder) = weights("minilm") else { return };

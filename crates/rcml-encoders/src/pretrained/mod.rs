@@ -26,6 +26,8 @@ mod text_tower;
 mod token_batch;
 mod token_cache;
 mod token_pool;
+mod token_rows;
+mod token_segment;
 mod vision_transformer;
 mod weights;
 
@@ -39,5 +41,7 @@ pub use registry::{KnownEncoder, known_encoders};
 pub use state_batch::StateBatch;
 pub use text_tokens::PretrainedTokenizer;
 pub use text_tower::{TextStates, TextTower};
-pub use token_cache::{Precision, TokenCache, TokenWriter, cache_folder};
+pub use token_cache::{Precision, TokenCache, cache_folder};
 pub use token_pool::pool_tokens;
+pub use token_rows::TokenRows;
+pub use token_segment::TokenWriter;

@@ -1,19 +1,16 @@
-//! Token states of many items on disk: encoded once, read at memory speed.
+//! Token states on disk, found by the content that they are of: encoded once, read at memory speed.
 
-use std::fs::File;
-use std::io::{Seek, SeekFrom, Write};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use half::f16;
-use half::slice::HalfFloatSliceExt;
-use memmap2::Mmap;
-use rayon::prelude::*;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use xxhash_rust::xxh3::Xxh3;
 
-use super::state_batch::StateBatch;
+use super::token_rows::TokenRows;
+use super::token_segment::{Segment, TokenWriter};
 use crate::Result;
 use crate::error::ErrorKind;
 
@@ -29,24 +26,32 @@ pub enum Precision {
 }
 
 impl Precision {
-    fn bytes(self) -> usize {
+    pub(super) fn bytes(self) -> usize {
         match self {
             Self::F16 => 2,
             Self::F32 => 4,
         }
     }
+
+    pub(super) fn dtype(self) -> Dtype {
+        match self {
+            Self::F16 => Dtype::F16,
+            Self::F32 => Dtype::F32,
+        }
+    }
 }
 
-/// A file of token states, memory-mapped. It is a safetensors file of three tensors: `offsets` (N + 1 positions in
-/// tokens), `values` (all tokens, one after another) and `present` (whether the item could be encoded).
+/// Contents that are too few for a file of their own: encoding them again takes no longer than looking after one.
+const FEW: usize = 32;
+
+/// Token states of one encoder in a folder of [segments](TokenWriter): each holds what one call had to encode. A catalogue that grows, or
+/// shares texts and pictures with another one, has only what is new encoded.
 #[derive(Debug)]
 pub struct TokenCache {
-    map: Mmap,
-    /// N + 1.
-    offsets: Vec<u64>,
-    present: Vec<bool>,
-    /// Where the values begin in the file.
-    begin: usize,
+    folder: PathBuf,
+    segments: Vec<Arc<Segment>>,
+    /// Content -> segment and row.
+    places: HashMap<u128, (u32, u32)>,
     width: usize,
     precision: Precision,
 }
@@ -61,102 +66,69 @@ pub fn cache_folder() -> PathBuf {
 }
 
 impl TokenCache {
-    /// Opens the file of `key` for `items` items of width `width`; `None` where there is none, or it is not whole.
-    pub fn open(folder: &Path, key: &str, items: usize, width: usize) -> Option<Self> {
-        let file = File::open(path(folder, key)).ok()?;
-        // SAFETY: read only; files of this folder are written under another name and renamed when they are whole.
-        #[allow(unsafe_code, reason = "memory-mapping is unsafe by nature")]
-        let map = unsafe { Mmap::map(&file) }.ok()?;
-        let (header, metadata) = SafeTensors::read_metadata(&map).ok()?;
-        if metadata.metadata().as_ref()?.get("key")? != key {
-            return None;
-        }
-        let begin = 8 + header;
-        let bytes = |name: &str, shape: &[usize]| {
-            let info = metadata.info(name).filter(|info| shape.is_empty() || info.shape == shape)?;
-            map.get(begin + info.data_offsets.0..begin + info.data_offsets.1)
-        };
-        let eight = |b: &[u8]| b.try_into().map(u64::from_le_bytes).ok();
-        let offsets: Vec<u64> = bytes("offsets", &[items + 1])?.chunks_exact(8).map(eight).collect::<Option<_>>()?;
-        let present = bytes("present", &[items])?.iter().map(|value| *value == 1).collect();
-        let values = metadata.info("values")?;
-        let tokens = offsets.last().copied().unwrap_or(0);
-        let ordered = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        if values.shape != [tokens as usize, width] || !ordered {
-            return None;
-        }
-        let precision = match values.dtype {
-            Dtype::F16 => Precision::F16,
-            Dtype::F32 => Precision::F32,
-            _ => return None,
-        };
-        let begin = begin + values.data_offsets.0;
-        Some(Self { map, offsets, present, begin, width, precision })
+    /// Opens a folder: all of its files that are whole and of this width and precision. One that is not there is empty.
+    pub fn open(folder: &Path, width: usize, precision: Precision) -> Self {
+        let files = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> =
+            files.filter(|path| path.extension().is_some_and(|e| e == "safetensors")).collect();
+        // Of a content that stands in two files it is always the same one that is read.
+        files.sort();
+        let mut cache = Self { folder: folder.into(), segments: Vec::new(), places: HashMap::new(), width, precision };
+        files.iter().filter_map(|path| Segment::open(path, width, precision)).for_each(|segment| cache.take(segment));
+        cache
     }
 
-    /// Writes the file of `key`: `fill` is handed a writer and puts every item's tokens in it, in any order.
+    fn take(&mut self, segment: Segment) {
+        let number = self.segments.len() as u32;
+        for (hash, row) in segment.contents() {
+            self.places.entry(hash).or_insert((number, row));
+        }
+        self.segments.push(Arc::new(segment));
+    }
+
+    /// Whether a content is there, by its hash.
+    pub fn has(&self, content: u128) -> bool {
+        self.places.contains_key(&content)
+    }
+
+    /// Adds contents, each by its hash and its number of tokens: `fill` is handed a writer and puts their tokens in it, in any order; what
+    /// it leaves out stays unknown. A few stay in memory, more become a file.
     ///
     /// # Errors
-    /// The file system's, or what `fill` says.
-    pub fn create<E: From<crate::Error>>(
-        folder: &Path,
-        key: &str,
-        lengths: &[usize],
-        width: usize,
-        precision: Precision,
+    /// The file system's, or what `fill` says; then nothing is left of it.
+    pub fn add<E: From<crate::Error>>(
+        &mut self,
+        contents: &[(u128, usize)],
         fill: impl FnOnce(&mut TokenWriter) -> Result<(), E>,
-    ) -> Result<Self, E> {
-        let target = path(folder, key);
+    ) -> Result<(), E> {
+        if contents.len() < FEW {
+            let mut writer = TokenWriter::begin(None, contents, self.width, self.precision)?;
+            fill(&mut writer)?;
+            writer.end()?.into_iter().for_each(|segment| self.take(segment));
+            return Ok(());
+        }
         let fail = |path: &Path, message: String| crate::Error::from(ErrorKind::File { path: path.into(), message });
-        std::fs::create_dir_all(folder).map_err(|error| fail(folder, error.to_string()))?;
-        // Two runs may encode the same items at the same time: each has a file of its own, the last one stays.
+        std::fs::create_dir_all(&self.folder).map_err(|error| fail(&self.folder, error.to_string()))?;
+        let mut name = Xxh3::new();
+        contents.iter().for_each(|(hash, _)| name.update(&hash.to_le_bytes()));
+        let target = self.folder.join(format!("{:032x}.safetensors", name.digest128()));
+        // Two runs may encode the same contents at the same time: each has a file of its own, the last one stays.
         static WRITERS: AtomicUsize = AtomicUsize::new(0);
         let number = WRITERS.fetch_add(1, Ordering::Relaxed);
-        let part = Unfinished(folder.join(format!("{key}.{}-{number}.tmp", std::process::id())));
-        let mut writer = TokenWriter::begin(&part.0, key, lengths, width, precision)?;
+        let part = Unfinished(target.with_extension(format!("{}-{number}.tmp", std::process::id())));
+        let mut writer = TokenWriter::begin(Some(&part.0), contents, self.width, self.precision)?;
         fill(&mut writer)?;
         writer.end()?;
         std::fs::rename(&part.0, &target).map_err(|error| fail(&target, error.to_string()))?;
-        let cache = Self::open(folder, key, lengths.len(), width);
-        Ok(cache.ok_or_else(|| fail(&target, "cannot be read back".into()))?)
+        let segment = Segment::open(&target, self.width, self.precision);
+        self.take(segment.ok_or_else(|| fail(&target, "cannot be read back".into()))?);
+        Ok(())
     }
 
-    /// States of some items.
-    pub fn batch(&self, items: &[u32]) -> StateBatch {
-        let rows: Vec<&[u8]> = items.iter().map(|item| self.row(*item as usize)).collect();
-        let token = self.width * self.precision.bytes();
-        let lengths: Vec<usize> = rows.iter().map(|row| row.len() / token.max(1)).collect();
-        let longest = lengths.iter().copied().max().unwrap_or(0).max(1);
-        let mut values = vec![0.0; items.len() * longest * self.width];
-        let out = values.par_chunks_mut((longest * self.width).max(1)).zip(rows);
-        out.for_each(|(out, row)| match self.precision {
-            Precision::F16 => {
-                // Many at a time: the processor has an instruction for eight, and looking it up takes longer than one.
-                let mut halves = [f16::ZERO; 512];
-                for (out, bytes) in out.chunks_mut(halves.len()).zip(row.chunks(2 * halves.len())) {
-                    let halves = &mut halves[..bytes.len() / 2];
-                    halves.iter_mut().zip(bytes.as_chunks().0).for_each(|(half, b)| *half = f16::from_le_bytes(*b));
-                    halves.convert_to_f32_slice(&mut out[..halves.len()]);
-                }
-            }
-            Precision::F32 => {
-                let floats = out.iter_mut().zip(row.as_chunks().0);
-                floats.for_each(|(out, bytes)| *out = f32::from_le_bytes(*bytes));
-            }
-        });
-        StateBatch { values, shape: [items.len(), longest, self.width], lengths }
-    }
-
-    /// Whether an item has tokens.
-    pub fn has(&self, item: u32) -> bool {
-        self.present.get(item as usize).copied().unwrap_or(false)
-    }
-
-    /// The bytes of an item's values.
-    fn row(&self, item: usize) -> &[u8] {
-        let (Some(start), Some(end)) = (self.offsets.get(item), self.offsets.get(item + 1)) else { return &[] };
-        let place = |token: u64| self.begin + token as usize * self.width * self.precision.bytes();
-        self.map.get(place(*start)..place(*end)).unwrap_or_default()
+    /// The states of items, by the hashes of their contents; an item may have none.
+    pub fn rows(&self, contents: &[Option<u128>]) -> TokenRows {
+        let places = contents.iter().map(|content| self.places.get(content.as_ref()?).copied()).collect();
+        TokenRows { segments: self.segments.clone(), places, width: self.width, precision: self.precision }
     }
 }
 
@@ -170,136 +142,96 @@ impl Drop for Unfinished {
     }
 }
 
-fn path(folder: &Path, key: &str) -> PathBuf {
-    folder.join(format!("{key}.safetensors"))
-}
-
-/// A file of token states while it is being written.
-#[derive(Debug)]
-pub struct TokenWriter {
-    file: File,
-    path: PathBuf,
-    offsets: Vec<u64>,
-    present: Vec<u8>,
-    begin: u64,
-    width: usize,
-    precision: Precision,
-}
-
-impl TokenWriter {
-    fn begin(path: &Path, key: &str, lengths: &[usize], width: usize, precision: Precision) -> Result<Self> {
-        let mut offsets = vec![0u64];
-        offsets.extend(lengths.iter().scan(0u64, |end, length| {
-            *end += *length as u64;
-            Some(*end)
-        }));
-        let tokens = offsets.last().copied().unwrap_or(0);
-        let (table, values) = (8 * offsets.len() as u64, tokens * (width * precision.bytes()) as u64);
-        let dtype = if precision == Precision::F16 { "F16" } else { "F32" };
-        let end = table + values + lengths.len() as u64;
-        let header = json!({
-            "__metadata__": {"key": key},
-            "offsets": {"dtype": "I64", "shape": [offsets.len()], "data_offsets": [0, table]},
-            "values": {"dtype": dtype, "shape": [tokens, width], "data_offsets": [table, table + values]},
-            "present": {"dtype": "U8", "shape": [lengths.len()], "data_offsets": [table + values, end]},
-        });
-        let mut header = header.to_string().into_bytes();
-        header.resize(header.len().next_multiple_of(8), b' ');
-        let begin = 8 + header.len() as u64 + table;
-        let create = || -> std::io::Result<File> {
-            let mut file = File::create(path)?;
-            file.write_all(&(header.len() as u64).to_le_bytes())?;
-            file.write_all(&header)?;
-            file.write_all(&offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<u8>>())?;
-            file.set_len(begin + values + lengths.len() as u64)?;
-            Ok(file)
-        };
-        let file = create().map_err(|error| ErrorKind::File { path: path.into(), message: error.to_string() })?;
-        Ok(Self { file, path: path.into(), present: vec![0; lengths.len()], offsets, begin, width, precision })
-    }
-
-    /// Puts the tokens of an item, as many as its length says. Values beyond the range of f16 are cut to it.
-    ///
-    /// # Errors
-    /// The file system's; another number of values.
-    pub fn put(&mut self, item: usize, values: &[f32]) -> Result<()> {
-        let fail = |message: String| ErrorKind::File { path: self.path.clone(), message };
-        let expected = (self.offsets[item + 1] - self.offsets[item]) as usize * self.width;
-        if values.len() != expected {
-            return Err(fail(format!("item {item}: expected {expected} values, found {}", values.len())).into());
-        }
-        let limit = f16::MAX.to_f32();
-        let half = |value: &f32| f16::from_f32(value.clamp(-limit, limit)).to_le_bytes();
-        let bytes: Vec<u8> = match self.precision {
-            Precision::F16 => values.iter().flat_map(half).collect(),
-            Precision::F32 => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
-        };
-        let place = self.begin + self.offsets[item] * (self.width * self.precision.bytes()) as u64;
-        let write = |file: &mut File| {
-            file.seek(SeekFrom::Start(place))?;
-            file.write_all(&bytes)
-        };
-        write(&mut self.file).map_err(|error| fail(error.to_string()))?;
-        self.present[item] = 1;
-        Ok(())
-    }
-
-    fn end(mut self) -> Result<()> {
-        let tokens = self.offsets.last().copied().unwrap_or(0);
-        let place = self.begin + tokens * (self.width * self.precision.bytes()) as u64;
-        let write = |file: &mut File, present: &[u8]| {
-            file.seek(SeekFrom::Start(place))?;
-            file.write_all(present)?;
-            file.sync_all()
-        };
-        write(&mut self.file, &self.present)
-            .map_err(|error| ErrorKind::File { path: self.path, message: error.to_string() }.into())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn tokens_come_back_in_half_precision_and_in_any_order() {
-        let dir = tempfile::tempdir().unwrap();
-        let rows = [vec![1.0, -2.5], vec![], vec![0.1, 1e6, 3.0, 4.0, 5.0, 6.0]];
-        let lengths = [1, 0, 3];
+    /// Contents 0 to n - 1, with one token more each; every third has none.
+    fn contents(n: usize) -> (Vec<(u128, usize)>, Vec<Vec<f32>>) {
+        let rows: Vec<Vec<f32>> =
+            (0..n).map(|i| (0..2 * (i % 3)).map(|k| (i * 10 + k) as f32 / 7.0).collect()).collect();
+        (rows.iter().enumerate().map(|(i, row)| (i as u128, row.len() / 2)).collect(), rows)
+    }
+
+    fn filled(folder: &Path, n: usize, precision: Precision) -> TokenCache {
+        let (contents, rows) = contents(n);
+        let mut cache = TokenCache::open(folder, 2, precision);
         let fill = |writer: &mut TokenWriter| {
-            writer.put(2, &rows[2])?;
-            assert!(writer.put(0, &rows[2]).is_err(), "another number of values");
-            writer.put(0, &rows[0])
+            assert!(writer.put(0, &[0.0; 6]).is_err(), "another number of values");
+            // In any order, and the last one cannot be encoded.
+            (0..n - 1).rev().try_for_each(|i| writer.put(i, &rows[i]))
         };
-        let cache = TokenCache::create(dir.path(), "abc", &lengths, 2, Precision::F16, fill).unwrap();
-        assert_eq!([0, 1, 2].map(|item| cache.has(item)), [true, false, true]);
-        let batch = cache.batch(&[2, 1, 0]);
-        assert_eq!((batch.shape, batch.lengths.as_slice()), ([3, 3, 2], &[3, 0, 1][..]));
-        assert_eq!(batch.values[1], 65504.0);
-        assert!((batch.values[0] - 0.1).abs() < 1e-4);
-        assert_eq!(batch.values[12..], [1.0, -2.5, 0.0, 0.0, 0.0, 0.0]);
-        assert_eq!(batch.select(&[2, 1]), cache.batch(&[0, 1]));
+        cache.add(&contents, fill).unwrap();
+        cache
+    }
 
-        let exact = tempfile::tempdir().unwrap();
-        let fill = |writer: &mut TokenWriter| writer.put(2, &rows[2]);
-        let full = TokenCache::create(exact.path(), "abc", &lengths, 2, Precision::F32, fill).unwrap();
-        assert_eq!((full.batch(&[2]).values, full.has(0)), (rows[2].clone(), false));
+    #[test]
+    fn tokens_come_back_from_memory_and_from_files() {
+        for (n, files) in [(9, 0), (50, 1)] {
+            for precision in [Precision::F16, Precision::F32] {
+                let dir = tempfile::tempdir().unwrap();
+                let folder = dir.path().join("encoder");
+                let cache = filled(&folder, n, precision);
+                assert_eq!(std::fs::read_dir(&folder).into_iter().flatten().count(), files, "nothing else is left");
+                let again = if files > 0 { TokenCache::open(&folder, 2, precision) } else { cache };
+                assert!(again.has(0) && !again.has(n as u128 - 1) && !again.has(1000));
+                let items = again.rows(&[Some(5), None, Some(0), Some(1), Some(1000), Some(5)]);
+                assert_eq!([0, 1, 2, 3, 4, 5, 6].map(|i| items.has(i)), [true, false, true, true, false, true, false]);
+                let batch = items.batch(&[3, 1, 0]);
+                assert_eq!((batch.shape, batch.lengths.as_slice()), ([3, 2, 2], &[1, 0, 2][..]));
+                let expected = [
+                    10.0 / 7.0,
+                    11.0 / 7.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    50.0 / 7.0,
+                    51.0 / 7.0,
+                    52.0 / 7.0,
+                    53.0 / 7.0,
+                ];
+                let tolerance = if precision == Precision::F16 { 4e-3 } else { 0.0 };
+                let near = batch.values.iter().zip(expected).all(|(a, b): (&f32, f32)| (a - b).abs() <= tolerance);
+                assert!(near, "{precision:?}: {:?}", batch.values);
+                assert_eq!(items.batch(&[5, 1]), batch.select(&[2, 1]));
+            }
+        }
+    }
 
-        assert!(TokenCache::open(dir.path(), "abc", 3, 2).is_some());
-        assert!(TokenCache::open(dir.path(), "abd", 3, 2).is_none(), "another key");
-        assert!(TokenCache::open(dir.path(), "abc", 4, 2).is_none(), "other items");
-        let file = dir.path().join("abc.safetensors");
-        let bytes = std::fs::read(&file).unwrap();
-        std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
-        assert!(TokenCache::open(dir.path(), "abc", 3, 2).is_none(), "cut short");
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing else is left");
+    #[test]
+    fn values_beyond_half_precision_are_cut_to_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut cache = TokenCache::open(dir.path(), 1, Precision::F16);
+        cache.add(&[(1, 1)], |writer| writer.put(0, &[1e6])).unwrap();
+        assert_eq!(cache.rows(&[Some(1)]).batch(&[0]).values, [65504.0]);
+    }
+
+    #[test]
+    fn what_is_added_stands_beside_what_was_there() {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path(), 40, Precision::F32);
+        let mut cache = TokenCache::open(dir.path(), 2, Precision::F32);
+        let more: Vec<(u128, usize)> = (100..140).map(|hash| (hash, 1)).collect();
+        cache.add(&more, |writer| (0..40).try_for_each(|i| writer.put(i, &[i as f32, 0.5]))).unwrap();
+        let items = TokenCache::open(dir.path(), 2, Precision::F32).rows(&[Some(139), Some(1)]);
+        assert_eq!(items.batch(&[0, 1]).values, [39.0, 0.5, 10.0 / 7.0, 11.0 / 7.0]);
+        assert!(!TokenCache::open(dir.path(), 3, Precision::F32).has(1), "another width");
+        assert!(!TokenCache::open(dir.path(), 2, Precision::F16).has(1), "another precision");
+        for file in std::fs::read_dir(dir.path()).unwrap().flatten() {
+            let bytes = std::fs::read(file.path()).unwrap();
+            std::fs::write(file.path(), &bytes[..bytes.len() - 1]).unwrap();
+        }
+        assert!(!TokenCache::open(dir.path(), 2, Precision::F32).has(1), "cut short");
     }
 
     #[test]
     fn what_fails_leaves_no_file() {
         let dir = tempfile::tempdir().unwrap();
-        let fill = |writer: &mut TokenWriter| writer.put(0, &[0.0]);
-        let made = TokenCache::create::<crate::Error>(dir.path(), "k", &[3], 2, Precision::F16, fill);
+        let mut cache = TokenCache::open(dir.path(), 2, Precision::F16);
+        let made = cache.add::<crate::Error>(&contents(50).0, |writer| writer.put(1, &[0.0]));
         assert!(made.is_err());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
