@@ -33,10 +33,21 @@ impl Observer for Lines {
                     self.progress = None;
                 }
             }
-            Event::Parameters(counts) => counts.iter().for_each(|count| {
-                let ParameterCount { group, trainable, total } = count;
-                self.line(&format!("parameters of {group}: {trainable} of {total} trained"));
-            }),
+            Event::Parameters(counts) => {
+                let listed = |whole: bool| -> Vec<String> {
+                    let chosen = counts.iter().filter(|count| (count.trainable == count.total) == whole);
+                    chosen
+                        .map(|ParameterCount { group, trainable, total }| {
+                            if whole { format!("{group}: {total}") } else { format!("{group}: {trainable} of {total}") }
+                        })
+                        .collect()
+                };
+                self.line(&format!("parameters that are trained: {}", listed(true).join(", ")));
+                let rest = listed(false);
+                if !rest.is_empty() {
+                    self.line(&format!("parameters trained in part or not at all: {}", rest.join(", ")));
+                }
+            }
             Event::Started { steps, resumed_at, parameters, items, pairs, relations } => {
                 self.progress = None;
                 let from = if *resumed_at > 0 { format!(", continued after step {resumed_at}") } else { String::new() };
