@@ -8,8 +8,7 @@ use rcml_kernels::{TokenMap, Tokens};
 const MOMENTUM: f64 = 0.9;
 
 /// The mean summary c of a modality, subtracted from its tokens and summary: mean-only batch normalisation (Salimans and Kingma
-/// 2016). In training c is the mean of the batch, and gradients go through it; afterwards it is the mean of items of training under
-/// the weights that are kept ([`Rcml::centred_on`](crate::Rcml::centred_on)).
+/// 2016). In training c is the mean of the batch, and gradients go through it; afterwards it is a running mean.
 ///
 /// The states of an encoder from scratch are one large common vector plus small differences, so that every cosine is near 1 and
 /// gradients mostly move the common vector. Without it there is nothing left to move but the differences.
@@ -26,12 +25,12 @@ impl Center {
     /// Mean summary of the items that have the modality, `[D]`; `None` where fewer than two have it, since one would be its own mean
     /// and nothing would be left of it.
     pub(crate) fn of_batch(tokens: &Tokens, present: &[bool]) -> Option<Tensor<1>> {
-        mean(tokens, present).filter(|(_, count)| *count > 1).map(|(mean, _)| mean)
-    }
-
-    /// At a mean that is known.
-    pub(crate) fn at(mean: Tensor<1>) -> Self {
-        Self { mean: constant(mean.detach()) }
+        let count = present.iter().filter(|has| **has).count();
+        let [n, _, d] = tokens.dims();
+        let share = |has: &bool| if *has { 1.0 / count as f32 } else { 0.0 };
+        let weights = TensorData::new(present.iter().map(share).collect::<Vec<f32>>(), [1, n]);
+        let weights = Tensor::<2>::from_data(weights, &tokens.summary.device());
+        (count > 1).then(|| weights.matmul(tokens.summary.clone()).reshape([d]))
     }
 
     /// The running mean, `[D]`.
@@ -41,18 +40,9 @@ impl Center {
 
     /// Moves the running mean towards a batch's.
     pub(crate) fn follow(self, batch: Tensor<1>) -> Self {
-        Self::at(self.running() * MOMENTUM + batch.detach() * (1.0 - MOMENTUM))
+        let moved = self.running() * MOMENTUM + batch.detach() * (1.0 - MOMENTUM);
+        Self { mean: constant(moved.detach()) }
     }
-}
-
-/// Mean summary of the items that have the modality, `[D]`, and their number; `None` of none.
-pub(crate) fn mean(tokens: &Tokens, present: &[bool]) -> Option<(Tensor<1>, usize)> {
-    let count = present.iter().filter(|has| **has).count();
-    let [n, _, d] = tokens.dims();
-    let share = |has: &bool| if *has { 1.0 / count as f32 } else { 0.0 };
-    let weights = TensorData::new(present.iter().map(share).collect::<Vec<f32>>(), [1, n]);
-    let weights = Tensor::<2>::from_data(weights, &tokens.summary.device());
-    (count > 0).then(|| (weights.matmul(tokens.summary.clone()).reshape([d]), count))
 }
 
 /// Tokens with `mean` taken away from every state and from the summary.

@@ -11,7 +11,7 @@ use rcml_encoders::{FeatureEncoder, TextTransformer, Tokens, VisionTransformer, 
 use rcml_kernels::l2_normalize;
 use rcml_losses::{Temperature, TemperatureConfig};
 
-use crate::center::{Center, mean, subtract};
+use crate::center::{Center, subtract};
 use crate::fusion::Fusion;
 use crate::{EncoderSource, ImageInput, ItemBatch, ModelConfig, Roles, TextInput};
 
@@ -177,44 +177,6 @@ impl Rcml {
             }
         }
         self
-    }
-
-    /// Centred on the mean summaries of all items of `batches`, in place of the running means: those are of the weights that the last
-    /// steps had, and say little about others (Izmailov et al. 2018 do the same for averaged weights and batch normalisation).
-    ///
-    /// # Errors
-    /// That of a batch.
-    pub fn centred_on<E>(
-        mut self,
-        config: &ModelConfig,
-        batches: impl IntoIterator<Item = Result<ItemBatch, E>>,
-        device: &Device,
-    ) -> Result<Self, E> {
-        if self.centers.is_empty() {
-            return Ok(self);
-        }
-        let mut found: Vec<Option<(Tensor<1>, usize)>> = vec![None; self.centers.len()];
-        for batch in batches {
-            for encoded in self.towers(config, &batch?, device) {
-                let slot = config.modalities.iter().position(|modality| modality.name == encoded.name);
-                let (Some(slot), Some((now, count))) = (slot, mean(&encoded.tokens, &encoded.present)) else {
-                    continue;
-                };
-                found[slot] = Some(match found[slot].take() {
-                    None => (now, count),
-                    Some((before, many)) => {
-                        let share = count as f64 / (many + count) as f64;
-                        (before * (1.0 - share) + now * share, many + count)
-                    }
-                });
-            }
-        }
-        for (center, found) in self.centers.iter_mut().zip(found) {
-            if let Some((mean, _)) = found {
-                *center = Center::at(mean);
-            }
-        }
-        Ok(self)
     }
 
     /// How much conditioned embeddings of a modality say in the fused embedding, `[.., D]` -> `[.., 1]`; `None` = 1 each.

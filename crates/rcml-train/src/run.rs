@@ -171,7 +171,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
             && (last || progress.step.is_multiple_of(interval))
         {
             let begun = Instant::now();
-            let kept = start.kept(&model, &data, &config.model)?;
+            let kept = start.kept(&model);
             let found = validation.measure(&kept, &config.model, &config.image, &data, None)?;
             let value = mean(&found).unwrap_or_default();
             rate.validation = begun.elapsed().as_secs_f64();
@@ -205,7 +205,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if validation.is_none() {
         progress.best_step = progress.step;
     }
-    let last = start.kept(&model, &data, &config.model)?;
+    let last = start.kept(&model);
     let mut best = checkpoints.load_best(last.clone(), &device)?;
     if let Some(validation) = validation.as_ref().filter(|_| !early && progress.best_step < progress.step) {
         let measure = |model: &Rcml| validation.measure(model, &config.model, &config.image, &data, None);

@@ -3,20 +3,11 @@
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
-use rcml_data::Split;
 use rcml_model::{ModelConfig, Rcml, Share};
-
-use crate::data::RunData;
-use crate::{Error, Result};
 
 /// Where training makes of encoders what they are, and where it begins with ones that know the world (docs/decisions/0014).
 const FROM_SCRATCH: f64 = 0.15;
 const PRETRAINED: f64 = 0.7;
-
-/// Items whose mean stands for that of all: it is off by 3% of what one item differs from it.
-const CENTRED_ON: usize = 1024;
-/// Items encoded at a time: bounds the memory of the encoders' activations.
-const CHUNK: usize = 32;
 
 /// Share of the weights that a run of a model, whose modalities must be set, began with in those that it keeps: 0.7 by default where
 /// pretrained encoders read all modalities and texts keep their encoder's width, else 0.15. A narrower model starts from a random
@@ -56,18 +47,9 @@ impl Start {
         Self { weights: weights.0, share }
     }
 
-    /// What is kept of a trained model, without gradients: each weight moved by the share towards where it began, and centred on items
-    /// of training as those weights see them.
-    ///
-    /// # Errors
-    /// Those of reading items.
-    pub(crate) fn kept(&self, trained: &Rcml, data: &RunData, config: &ModelConfig) -> Result<Rcml> {
-        let kept = trained.valid().map(&mut Towards { weights: self.weights.iter(), share: self.share });
-        let device = kept.devices().into_iter().next().ok_or_else(|| Error::input("the model has no parameters"))?;
-        let train = data.splits.items_of(Split::Train);
-        let count = train.len().min(CENTRED_ON);
-        let items: Vec<u32> = (0..count).map(|k| train[k * train.len() / count]).collect();
-        kept.centred_on(config, items.chunks(CHUNK).map(|chunk| Ok(data.reader.batch(chunk)?)), &device)
+    /// What is kept of a trained model, without gradients: each weight moved by the share towards where it began.
+    pub(crate) fn kept(&self, trained: &Rcml) -> Rcml {
+        trained.valid().map(&mut Towards { weights: self.weights.iter(), share: self.share })
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::Module;
-use rcml_data::{ImageConfig, RelationGraph, Split};
+use rcml_data::{Dataset, ImageConfig, RelationGraph, Split, Splits};
 use rcml_eval::metrics::{Rank, mean_std};
 use rcml_model::{Embedder, ExactWords, ModelConfig, Rcml, RelationQuery};
 
@@ -46,9 +46,7 @@ impl Validation {
                 questions.entry(relation).or_default().push((*query, *answer));
             }
         }
-        let known = splits.edges_of(dataset, Split::Train).chain(splits.edges_of(dataset, Split::Validation));
-        let known = RelationGraph::new(dataset.items.len(), &dataset.relations, known);
-        (!questions.is_empty()).then_some(Self { items, questions, known })
+        (!questions.is_empty()).then(|| Self { items, questions, known: known(dataset, splits) })
     }
 
     /// Reciprocal rank of the answer to every question; the metric is their mean. `words`: those beside the model's vectors.
@@ -93,6 +91,12 @@ impl Validation {
     }
 }
 
+/// Pairs of training and of validation.
+fn known(dataset: &Dataset, splits: &Splits) -> RelationGraph {
+    let edges = splits.edges_of(dataset, Split::Train).chain(splits.edges_of(dataset, Split::Validation));
+    RelationGraph::new(dataset.items.len(), &dataset.relations, edges)
+}
+
 /// Questions without which nothing is said about chance.
 const ENOUGH: usize = 100;
 
@@ -118,6 +122,8 @@ fn gain(before: &[f64], now: &[f64]) -> Option<(f64, f64)> {
 
 #[cfg(test)]
 mod tests {
+    use rcml_data::{Edge, Item, Relation, SplitConfig, SplitStrategy};
+
     use super::*;
 
     #[test]
@@ -137,5 +143,20 @@ mod tests {
         let gained = |i: usize| noise(i) + 0.02;
         assert!(better(&gained, 400, 1.0) && !better(&gained, 400, 2.0) && !better(&|i| noise(i) + 0.01, 400, 1.0));
         assert!(!better(&|_| 0.1, 90, 1.0) && !better(&|_| 0.0, 400, 1.0), "too few, nothing");
+    }
+
+    /// Where edges are split every item is in every part: what was trained on is no wrong answer, and of the test part nothing is known.
+    #[test]
+    fn pairs_of_training_are_right_answers() {
+        let edge = |target, split| Edge { split: Some(split), ..Edge::new(0, 0, target) };
+        let dataset = Dataset {
+            items: (0..4).map(|i| Item::new(format!("i{i}")).text("a thing")).collect(),
+            relations: vec![Relation::new("r", "goes with").symmetric(true)],
+            edges: vec![edge(1, Split::Train), edge(2, Split::Validation), edge(3, Split::Test)],
+            ..Dataset::default()
+        };
+        let config = SplitConfig { strategy: SplitStrategy::Edges, ..SplitConfig::default() };
+        let splits = Splits::assign(&dataset, &config).unwrap();
+        assert_eq!(known(&dataset, &splits).targets(0, 0), [1, 2]);
     }
 }
