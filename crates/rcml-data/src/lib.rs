@@ -36,6 +36,7 @@ mod near_duplicate;
 mod prefetch;
 mod relation;
 mod sampler;
+mod separated;
 mod split;
 mod stats;
 mod whole;

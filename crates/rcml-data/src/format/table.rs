@@ -16,6 +16,7 @@ use super::parquet::{ParquetFile, SharedFile};
 use super::webdataset::{self, Shard};
 use super::{jsonl, shards};
 use crate::lines::{self, Stopped};
+use crate::separated::Record;
 use crate::{Problem, Split};
 
 /// The files that hold a table: one, or several shards of one format.
@@ -69,7 +70,7 @@ pub(super) const ENDINGS: [(&str, Kind); 4] =
 /// A row as it stands in the file.
 pub(super) enum Row<'a> {
     Json(&'a [u8]),
-    Cells(&'a Header, &'a ::csv::ByteRecord),
+    Cells(&'a Header, &'a Record),
     Sample(Sample),
     Picture(&'a Picture),
 }

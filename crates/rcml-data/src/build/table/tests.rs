@@ -101,6 +101,9 @@ fn what_is_wrong_is_said_with_its_place() {
     refused("a.csv", b"name,rating\na,1\n", "has no column \"user\"; its columns are name, rating");
     refused("b.csv", b"user,rating\na,1,2\n", "b.csv:2: found 3 cells, expected 2");
     refused("c.csv", b"", "is empty");
+    refused("d.csv", b"user,rating\nu1,4\n\nu2,\"5\nu3,4\n", "d.csv:4: the quote that opens here is never closed");
+    refused("e.csv", b"\xFF\xFEu\0s\0e\0r\0\n\0", "e.csv:1: is UTF-16 text: expected UTF-8");
+    refused("f.csv", b"user,rating\n\nu1,4\n\r\n\nu2,4,5\n", "f.csv:6: found 3 cells");
     refused("a.parquet", b"PAR1 nonsense", "no readable Parquet");
     refused("a.txt", b"x", "the ending does not say");
     let whole = zstd::encode_all(JSONL.as_bytes(), 3).unwrap();

@@ -177,6 +177,14 @@ fn all_problems_are_listed_and_one_cause_is_one_problem() {
 }
 
 #[test]
+fn a_quote_that_is_never_closed_does_not_swallow_the_rest() {
+    let folder = Folder::new(&[("items.csv", "id,text\na,foo\n\nb,\"12 inch lamp\nc,desk\nd,chair\n")]);
+    assert_eq!(folder.problems(), ["items.csv:4: the quote that opens here is never closed"]);
+    let folder = Folder::new(&[("items.csv", "id,text\na,foo\nb,\"12\"\" lamp\"")]);
+    assert!(folder.problems().is_empty(), "a last line without a newline");
+}
+
+#[test]
 fn a_feature_row_must_exist() {
     let folder = Folder::new(&[
         ("items.jsonl", "{\"id\":\"a\",\"features\":{\"audio\":2}}\n{\"id\":\"b\",\"features\":{\"audoi\":0}}\n"),
