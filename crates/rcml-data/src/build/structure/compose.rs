@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::draft::{Draft, attach};
 use super::{Added, PruneOptions, carry};
 use crate::build::interactions::slug;
-use crate::{Dataset, Error, Result, Split};
+use crate::{Dataset, Duplicates, Error, Result, Split};
 
 /// How datasets are put together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +37,7 @@ impl Composed {
     /// The file system's, and an `out` that holds the tables in another format.
     pub fn write(&mut self, out: &Path) -> Result<()> {
         carry::files(&self.dataset, &self.elsewhere, out)?;
-        carry::duplicates(&self.dataset, &self.roots, out)?;
+        Duplicates::carry(&self.dataset, &self.roots, out)?;
         self.dataset.write(out)?;
         self.dataset.root = out.to_path_buf();
         Ok(())

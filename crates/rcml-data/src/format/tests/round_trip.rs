@@ -135,6 +135,21 @@ proptest! {
     }
 }
 
+#[test]
+fn duplicates_that_are_known_go_along() {
+    let pairs = "{\"a\":\"alpha\",\"b\":\"beta\",\"kind\":\"text\"}\n";
+    let folder = Folder::new(&[("items.jsonl", ITEMS), ("duplicates.jsonl", pairs)]);
+    let data = folder.read().unwrap();
+    for format in Format::ALL {
+        let out = tempfile::tempdir().unwrap();
+        data.convert(out.path(), format, &|_| {}).unwrap();
+        assert_eq!(std::fs::read_to_string(out.path().join(Duplicates::FILE)).unwrap(), pairs, "{format:?}");
+    }
+    let out = Folder::new(&[("duplicates.jsonl", "")]);
+    let message = data.convert(out.0.path(), Format::Csv, &|_| {}).unwrap_err().to_string();
+    assert!(message.contains("holds duplicates.jsonl already"), "pairs of other items: {message}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
