@@ -121,7 +121,7 @@ pub(super) fn find(dir: &Path, name: &'static str, problems: &mut Vec<Problem>) 
 }
 
 impl Source {
-    fn new(path: PathBuf, split: Option<Split>) -> Self {
+    pub(super) fn new(path: PathBuf, split: Option<Split>) -> Self {
         let stem = shards::stem(&path);
         Self { path, split, stem, folder: String::new(), parquet: None, shard: None }
     }
@@ -140,8 +140,9 @@ impl Table {
         for (path, split) in files {
             let mut source = Source::new(path, split);
             let opened = match kind {
-                Kind::Parquet => ParquetFile::open(&source.path, name == "items", loose)
-                    .map(|file| source.parquet = Some(Arc::new(file))),
+                Kind::Parquet => {
+                    ParquetFile::open(&source.path, name, loose).map(|file| source.parquet = Some(Arc::new(file)))
+                }
                 Kind::Tar => Shard::open(&source.path).map(|shard| source.shard = Some(Arc::new(shard))),
                 _ => Ok(()),
             };
