@@ -32,6 +32,7 @@ mod image;
 mod item;
 mod leakage;
 mod lines;
+mod moment;
 mod near_duplicate;
 mod prefetch;
 mod relation;
