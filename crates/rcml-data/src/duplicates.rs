@@ -1,12 +1,13 @@
 //! Items that are nearly the same thing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::{Dataset, Error, Problem, Result};
+use crate::{Dataset, Error, Problem, Result, Split};
 
 /// Groups of items that are nearly the same: two pictures of one product, two listings of one book. They must not be each
 /// other's negatives, nor lie in different splits.
@@ -74,6 +75,32 @@ impl Duplicates {
         Ok((Self::of_pairs(pairs), problems))
     }
 
+    /// Brings the pairs that the folders of other datasets name to where `dataset` is written, as far as it has both items.
+    ///
+    /// # Errors
+    /// The file system's.
+    pub(crate) fn carry(dataset: &Dataset, roots: &[PathBuf], out: &Path) -> Result<()> {
+        let ids = dataset.item_index();
+        let known = |line: &str| {
+            let pair: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(["a", "b"].iter().all(|end| pair[end].as_str().is_some_and(|id| ids.contains_key(id))))
+        };
+        let mut lines = BTreeSet::new();
+        for root in roots.iter().filter(|root| !root.as_os_str().is_empty()) {
+            match std::fs::read_to_string(root.join(Self::FILE)) {
+                Ok(text) => lines.extend(text.lines().filter(|line| known(line) == Some(true)).map(str::to_owned)),
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => return Err(Error::io(root.join(Self::FILE), e)),
+            }
+        }
+        if lines.is_empty() {
+            return Ok(());
+        }
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let path = out.join(Self::FILE);
+        std::fs::write(&path, text).map_err(|e| Error::io(&path, e))
+    }
+
     /// Groups of pairs.
     pub fn of_pairs(pairs: impl IntoIterator<Item = (u32, u32)>) -> Self {
         let mut parents: HashMap<u32, u32> = HashMap::new();
@@ -112,6 +139,17 @@ impl Duplicates {
         let mut members: Vec<(u32, u32)> = self.groups.iter().map(|(&item, &group)| (item, group)).collect();
         members.sort_unstable_by_key(|&(item, group)| (group, item));
         members
+    }
+
+    /// Groups that do not lie in one split, where `splits` has that of each item: what is trained on stands among what is held
+    /// out.
+    pub fn parted(&self, splits: &[Split]) -> usize {
+        let members = self.members();
+        let of = |&(item, _): &(u32, u32)| splits.get(item as usize);
+        members
+            .chunk_by(|a, b| a.1 == b.1)
+            .filter(|group| group.iter().any(|member| of(member) != of(&group[0])))
+            .count()
     }
 }
 

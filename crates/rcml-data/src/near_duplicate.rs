@@ -1,16 +1,20 @@
 //! Items that are nearly the same thing: found by their pictures and by their texts.
 
 mod candidates;
+mod forest;
+mod overlap;
 mod picture;
 mod shingle;
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{Dataset, Error, Result, write_whole};
+use forest::{Forest, fewest};
 use picture::Picture;
 use shingle::Shingles;
 
@@ -58,12 +62,14 @@ pub struct DuplicatePair {
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct DuplicateReport {
-    /// Pairs, ascending. Of a group of alike items, each is paired with the first one that it is like.
+    /// Pairs, ascending: of pictures and of texts, as many as hold each group of alike items together.
     pub pairs: Vec<DuplicatePair>,
     /// Pictures without enough contrast to be compared: blank ones are not duplicates of each other.
     pub flat: usize,
     /// Pictures that could not be decoded, with the reason.
     pub broken: Vec<(u32, String)>,
+    /// Pictures and texts that were not compared with all that they have something in common with, because those were too many.
+    pub capped: usize,
 }
 
 impl DuplicateReport {
@@ -83,19 +89,9 @@ impl DuplicateReport {
 
     /// The group of each item, named by its first member: what is a duplicate of a duplicate belongs to it.
     pub fn groups(&self, items: usize) -> Vec<u32> {
-        let mut parent: Vec<u32> = (0..items as u32).collect();
-        fn root(parent: &mut [u32], mut item: u32) -> u32 {
-            while parent[item as usize] != item {
-                parent[item as usize] = parent[parent[item as usize] as usize];
-                item = parent[item as usize];
-            }
-            item
-        }
-        for pair in &self.pairs {
-            let (a, b) = (root(&mut parent, pair.a), root(&mut parent, pair.b));
-            parent[a.max(b) as usize] = a.min(b);
-        }
-        (0..items as u32).map(|item| root(&mut parent, item)).collect()
+        let mut forest = Forest::new(items);
+        self.pairs.iter().for_each(|pair| _ = forest.join(pair.a, pair.b));
+        (0..items as u32).map(|item| forest.root(item)).collect()
     }
 
     /// Writes `duplicates.jsonl`, a pair a line: `{"a": id, "b": id, "kind": "image" | "text" | "both"}`.
@@ -122,9 +118,10 @@ impl DuplicateReport {
 
 /// Finds the near-duplicates of a dataset.
 ///
-/// Pictures are compared by a 64-bit difference hash (after N. Krawetz: is each of 9 x 8 grey cells darker than the next one)
-/// and then by small grey copies; texts by their words and pairs of words. Two items whose pictures are alike are duplicates
-/// whatever their texts say, and the other way round: either makes an item a false negative of the other in that view.
+/// Pictures are compared by a 64-bit difference hash (after N. Krawetz: is each of 9 x 8 grey cells darker than the next
+/// one) and then by small grey copies; texts by their words and pairs of words. What is a duplicate of a duplicate is in one
+/// group with both, whatever the order of the items. Two items whose pictures are alike are duplicates whatever their texts
+/// say, and the other way round: either makes an item a false negative of the other in that view.
 ///
 /// # Errors
 /// Options that nothing can meet.
@@ -140,7 +137,7 @@ pub fn find_duplicates(dataset: &Dataset, options: &DuplicateOptions) -> Result<
     for pair in by_picture(dataset, options, &mut report) {
         kinds.insert(pair, DuplicateKind::Image);
     }
-    for pair in by_text(dataset, options) {
+    for pair in by_text(dataset, options, &mut report) {
         kinds.entry(pair).and_modify(|kind| *kind = DuplicateKind::Both).or_insert(DuplicateKind::Text);
     }
     report.pairs = kinds.into_iter().map(|((a, b), kind)| DuplicatePair { a, b, kind }).collect();
@@ -175,19 +172,50 @@ fn by_picture(dataset: &Dataset, options: &DuplicateOptions, report: &mut Duplic
             Err(message) => report.broken.push((number, message.clone())),
         }
     }
-    let hashes: Vec<u64> = pictures.iter().map(|picture| picture.hash).collect();
-    let alike = |a: u32, b: u32| pictures[a as usize].difference(pictures[b as usize]) <= options.difference;
-    let pairs = candidates::by_hash(&hashes, options.bits, alike);
-    pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()
+    let (unique, mut pairs) = distinct(&pictures, &numbers);
+    let hashes: Vec<u64> = unique.iter().map(|(picture, _)| picture.hash).collect();
+    let alike = |a: u32, b: u32| unique[a as usize].0.difference(unique[b as usize].0) <= options.difference;
+    let (close, capped) = candidates::by_hash(&hashes, options.bits, alike);
+    report.capped += capped;
+    pairs.extend(close.into_iter().map(|(a, b)| (unique[a as usize].1, unique[b as usize].1)));
+    ascending(pairs, dataset.items.len())
 }
 
-fn by_text(dataset: &Dataset, options: &DuplicateOptions) -> Vec<(u32, u32)> {
+fn by_text(dataset: &Dataset, options: &DuplicateOptions, report: &mut DuplicateReport) -> Vec<(u32, u32)> {
     let texts = dataset.items.par_iter().enumerate();
     let shingled: Vec<(u32, Shingles)> =
         texts.filter_map(|(number, item)| Some((number as u32, Shingles::of(item.text.as_deref()?)?))).collect();
     let (numbers, shingles): (Vec<u32>, Vec<Shingles>) = shingled.into_iter().unzip();
-    let pairs = candidates::by_shingles(&shingles, options.text);
-    pairs.into_iter().map(|(a, b)| (numbers[a as usize], numbers[b as usize])).collect()
+    let (unique, mut pairs) = distinct(&shingles.iter().collect::<Vec<_>>(), &numbers);
+    let sets: Vec<&Shingles> = unique.iter().map(|(set, _)| *set).collect();
+    let (close, capped) = overlap::by_shingles(&sets, options.text);
+    report.capped += capped;
+    pairs.extend(close.into_iter().map(|(a, b)| (unique[a as usize].1, unique[b as usize].1)));
+    ascending(pairs, dataset.items.len())
+}
+
+/// Pairs of items.
+type Pairs = Vec<(u32, u32)>;
+
+/// Each thing once, with the first item that has it, in an order that does not depend on that of the items; and the pairs of the
+/// items that have the same.
+fn distinct<'a, T: Hash + Ord>(things: &[&'a T], items: &[u32]) -> (Vec<(&'a T, u32)>, Pairs) {
+    let (mut first, mut pairs) = (HashMap::with_capacity(things.len()), Vec::new());
+    for (&thing, &item) in things.iter().zip(items) {
+        let before = *first.entry(thing).or_insert(item);
+        if before != item {
+            pairs.push((before, item));
+        }
+    }
+    let mut unique: Vec<(&T, u32)> = first.into_iter().collect();
+    // The first items do not decide, as no two things are equal.
+    unique.sort_unstable();
+    (unique, pairs)
+}
+
+/// Pairs with the item that comes first first.
+fn ascending(pairs: Vec<(u32, u32)>, items: usize) -> Vec<(u32, u32)> {
+    fewest(pairs.into_iter().map(|(a, b)| (a.min(b), a.max(b))).collect(), items)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 pub use self::config::{SplitConfig, SplitStrategy};
-use self::draw::{carve, draw, draw_groups};
+use self::draw::{carve, carve_groups, draw, draw_groups};
 pub(crate) use self::edges::statement;
 use self::edges::{edges_alone, edges_of_items, keep_few};
 use crate::{Dataset, Duplicates, Edge, Error, Relation, Result};
@@ -44,7 +44,8 @@ impl Splits {
     /// Splits a dataset: what the files fix stays, the rest is drawn with `config.seed`.
     ///
     /// - An item that names a split has it. As soon as one does, items that name none are trained on, and where none
-    ///   is for validation, the share `config.validation` of the training items becomes it.
+    ///   is for validation, the share `config.validation` of the training items becomes it; duplicates of each other together,
+    ///   and label by label where `config.stratify` asks for it.
     /// - Where no item but some edge names a split, the split is over edges: every split sees every item, edges that
     ///   name none are trained on, and validation is carved out of them where there is none.
     /// - Where nothing is fixed, items or edges are drawn, as `config.strategy` says; duplicates of each other together, and
@@ -161,23 +162,26 @@ fn relations(dataset: &Dataset, config: &SplitConfig) -> Vec<Split> {
 }
 
 fn items(dataset: &Dataset, config: &SplitConfig, fixed: bool) -> Result<Vec<Split>> {
+    let duplicates = if config.duplicates_together { Duplicates::read(dataset)? } else { Duplicates::default() };
+    let groups =
+        || -> Vec<u32> { (0..dataset.items.len() as u32).map(|item| duplicates.group(item).unwrap_or(item)).collect() };
+    // Drawn one by one, as ever, where nothing ties items together.
+    let one_by_one = duplicates.is_empty() && !config.stratify;
     if fixed {
         let mut splits: Vec<Split> = dataset.items.iter().map(|item| item.split.unwrap_or(Split::Train)).collect();
-        carve(&mut splits, config, b"carve it");
+        if one_by_one {
+            carve(&mut splits, config, b"carve it");
+        } else {
+            carve_groups(dataset, &mut splits, config, &groups(), b"carve it");
+        }
         return Ok(splits);
     }
-    let duplicates = if config.duplicates_together { Duplicates::read(dataset)? } else { Duplicates::default() };
-    let group = |item: u32| duplicates.group(item).unwrap_or(item);
     match config.strategy {
         SplitStrategy::ItemTime => time::items(dataset, config, &duplicates),
         SplitStrategy::Components => community::components(dataset, config, &duplicates),
         SplitStrategy::Communities => Ok(community::communities(dataset, config, &duplicates)),
-        // Drawn one by one, as ever, where nothing ties items together.
-        _ if duplicates.is_empty() && !config.stratify => Ok(draw(dataset.items.len(), config, b"items   ")),
-        _ => {
-            let groups: Vec<u32> = (0..dataset.items.len() as u32).map(group).collect();
-            Ok(draw_groups(dataset, config, &groups, b"grouped "))
-        }
+        _ if one_by_one => Ok(draw(dataset.items.len(), config, b"items   ")),
+        _ => Ok(draw_groups(dataset, config, &groups(), b"grouped ")),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::split::statement;
-use crate::{Dataset, RelationGraph, Split, Splits};
+use crate::{Dataset, Duplicates, RelationGraph, Split, Splits};
 
 /// What `rcml data stats --json` prints: the fields `items`, `relations`, `edges`, `modalities` and `splits` are a contract.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -33,6 +33,8 @@ pub struct DatasetStats {
     pub duplicate_texts: usize,
     /// Pairs of near-duplicates that `duplicates.jsonl` names; `None` where nobody has looked for them.
     pub near_duplicates: Option<usize>,
+    /// Groups of them that do not lie in one split.
+    pub parted_duplicates: usize,
     /// Items without any edge.
     pub isolated_items: usize,
     /// Number of different labels.
@@ -113,6 +115,7 @@ impl DatasetStats {
             duplicate_edges: dataset.edges.len() - statements.len(),
             duplicate_texts: texts.len() - texts.iter().collect::<HashSet<_>>().len(),
             near_duplicates: near_duplicates(dataset),
+            parted_duplicates: Duplicates::load(dataset).map_or(0, |(duplicates, _)| duplicates.parted(&splits.items)),
             isolated_items: (0..dataset.items.len() as u32).filter(|&i| graph.related_items(i).is_empty()).count(),
             labels: labels.len(),
             per_relation: per_relation.collect(),
@@ -157,7 +160,11 @@ impl fmt::Display for DatasetStats {
         let unseen = self.per_relation.iter().filter(|relation| !relation.seen).count();
         writeln!(f, "  relations   {:>9}   {} seen, {unseen} unseen", self.relations, self.relations - unseen)?;
         writeln!(f, "  labels      {:>9}", self.labels)?;
-        let near = self.near_duplicates.map(|pairs| format!("; {pairs} pairs in duplicates.jsonl")).unwrap_or_default();
+        let mut near =
+            self.near_duplicates.map(|pairs| format!("; {pairs} pairs in duplicates.jsonl")).unwrap_or_default();
+        if self.parted_duplicates > 0 {
+            near += &format!(", {} groups of them in several splits", self.parted_duplicates);
+        }
         writeln!(f, "  duplicates  {:>9}   items with the text of another{near}", self.duplicate_texts)?;
         writeln!(f, "  isolated    {:>9}   items without an edge", self.isolated_items)?;
         if self.per_relation.is_empty() {

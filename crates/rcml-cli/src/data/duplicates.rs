@@ -48,6 +48,10 @@ pub(crate) fn run(arguments: &DuplicateArguments) -> Result<()> {
         let item = &dataset.items[*item as usize];
         note(&format!("{}: picture {}: {message}", item.id, item.image.as_deref().unwrap_or_default()));
     }
+    if report.capped > 0 {
+        let capped = report.capped;
+        note(&format!("note: {capped} pictures and texts were not compared with all that they share something with"));
+    }
     let path = arguments.dir.join("duplicates.jsonl");
     if !arguments.dry_run {
         report.write(&dataset, &path)?;
@@ -59,6 +63,7 @@ pub(crate) fn run(arguments: &DuplicateArguments) -> Result<()> {
         return print_json(&json!({
             "items": dataset.items.len(), "pairs": report.pairs.len(), "kinds": counts, "items_to_spare": extra,
             "blank_pictures": report.flat, "broken_pictures": report.broken.len(),
+            "capped": report.capped,
         }));
     }
     let (image, by_text, both) = (counts["image"], counts["text"], counts["both"]);

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use rcml_data::{Dataset, Split, SplitConfig, SplitStrategy, Splits};
+use rcml_data::{Dataset, Duplicates, Split, SplitConfig, SplitStrategy, Splits};
 
 use crate::failure::Result;
 use crate::output::{note, print};
@@ -90,6 +90,10 @@ pub(crate) fn run(arguments: &SplitArguments) -> Result<()> {
             "note: the tables name the split of {named} items and {named_edges} edges, which holds; \
             --strategy is for tables that name none"
         ));
+    }
+    let parted = if splits.shares_items() { 0 } else { Duplicates::read(&dataset)?.parted(&splits.items) };
+    if parted > 0 {
+        note(&format!("warning: {parted} groups of duplicates.jsonl lie in several splits"));
     }
     splits.write(&dataset, &arguments.out)?;
     let counts = |of: &dyn Fn(Split) -> usize| {

@@ -63,7 +63,7 @@ impl std::fmt::Display for Added {
 /// The file system's, and an `out` that holds the tables in another format.
 pub fn write_dataset(dataset: &mut Dataset, out: &Path) -> Result<()> {
     carry::files(dataset, &BTreeMap::new(), out)?;
-    carry::duplicates(dataset, std::slice::from_ref(&dataset.root), out)?;
+    crate::Duplicates::carry(dataset, std::slice::from_ref(&dataset.root), out)?;
     dataset.write(out)?;
     dataset.root = out.to_path_buf();
     Ok(())

@@ -8,6 +8,7 @@ mod project;
 mod separated;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -57,14 +58,26 @@ pub(crate) fn each_row<T: Send>(
     match kind(path)? {
         Kind::Csv => separated::each(path, columns, &parse, &mut sink),
         Kind::Parquet => columnar::each(path, columns, &parse, &mut sink),
-        Kind::Jsonl => each_line(
-            path,
-            |line| {
-                let mut cells = project::cells(line, columns)?;
+        Kind::Jsonl => {
+            let seen: Vec<AtomicBool> = columns.iter().map(|_| AtomicBool::new(false)).collect();
+            let mut lines = 0;
+            let parse = |line: &[u8]| {
+                let mut cells = project::cells(line, columns, &seen)?;
                 Ok(parse(&mut cells))
-            },
-            sink,
-        ),
+            };
+            each_line(path, parse, |line, row| {
+                lines += 1;
+                sink(line, row)
+            })?;
+            // An object may leave a field out. That none of them has it is known at the end alone.
+            if lines > 0 && columns.iter().zip(&seen).any(|(c, seen)| c.required && !seen.load(Ordering::Relaxed)) {
+                let there = names::header(path)?;
+                let absent = columns.iter().zip(&seen).filter(|(_, seen)| !seen.load(Ordering::Relaxed));
+                let absent: Vec<Column> = absent.map(|(column, _)| column.clone()).collect();
+                positions(path, &absent, &there)?;
+            }
+            Ok(())
+        }
     }
 }
 

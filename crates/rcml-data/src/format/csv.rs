@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use csv::{ByteRecord, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::{Map, Number, Value};
 
@@ -10,6 +9,7 @@ use super::record::{describe, excerpt};
 use super::table::Row;
 use crate::Problem;
 use crate::lines::BOM;
+use crate::separated::{Broken, Record, Records, is_utf16};
 
 /// Rows parsed at a time.
 const CHUNK: usize = 1 << 16;
@@ -39,7 +39,7 @@ const JSON: &str = super::write::REST;
 
 impl Header {
     /// The header, or everything that is wrong with it.
-    fn new(record: &ByteRecord, table: &'static str, loose: bool) -> Result<Self, Vec<String>> {
+    fn new(record: &Record, table: &'static str, loose: bool) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut columns: Vec<(String, Cell)> = Vec::new();
         for (cell, number) in record.iter().zip(1..) {
@@ -82,12 +82,12 @@ impl Header {
     }
 
     /// The fields of a row; an empty cell is a missing field.
-    pub(super) fn fields(&self, cells: &ByteRecord) -> Result<Map<String, Value>, String> {
+    pub(super) fn fields(&self, cells: &Record) -> Result<Map<String, Value>, String> {
         if cells.len() != self.columns.len() {
             return Err(format!("found {} cells, expected {} as in the header", cells.len(), self.columns.len()));
         }
         let mut fields = Map::new();
-        for ((name, kind), cell) in self.columns.iter().zip(cells) {
+        for ((name, kind), cell) in self.columns.iter().zip(cells.iter()) {
             let text = std::str::from_utf8(cell).map_err(|_| format!("column `{name}` is not UTF-8"))?;
             if text.is_empty() {
                 continue;
@@ -143,40 +143,43 @@ pub(super) fn each<T: Send>(
     parse: impl Fn(Row<'_>) -> T + Sync,
     sink: &mut impl FnMut(usize, T, &mut Vec<Problem>),
 ) {
-    if let [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] = bytes {
+    if is_utf16(bytes) {
         problems.push(Problem::at(path, 1, "is UTF-16 text: expected UTF-8"));
         return;
     }
-    let bytes = bytes.strip_prefix(BOM).unwrap_or(bytes);
-    let mut reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(separator(bytes)).from_reader(bytes);
-    let mut records = Records { bytes, counted: 0, line: 1 };
-    let mut record = ByteRecord::new();
-    // Reading from memory cannot fail, and a flexible reader takes rows of any length.
-    let mut next = |record: &mut ByteRecord| matches!(reader.read_byte_record(record), Ok(true));
-    if !next(&mut record) {
-        problems.push(Problem::at(path, 1, "is empty: expected a header line"));
-        return;
-    }
-    let line = records.line(&record);
-    let header = match Header::new(&record, table, loose) {
-        Ok(header) => header,
-        Err(found) => {
-            problems.extend(found.into_iter().map(|message| Problem::at(path, line, message)));
-            return;
+    let mut read = || -> Result<(), Broken> {
+        let mut records = Records::new(bytes, separator(bytes.strip_prefix(BOM).unwrap_or(bytes)))?;
+        let Some(first) = records.next()? else {
+            problems.push(Problem::at(path, 1, "is empty: expected a header line"));
+            return Ok(());
+        };
+        let header = match Header::new(&first, table, loose) {
+            Ok(header) => header,
+            Err(found) => {
+                problems.extend(found.into_iter().map(|message| Problem::at(path, first.line, message)));
+                return Ok(());
+            }
+        };
+        loop {
+            let (mut rows, mut end) = (Vec::new(), None);
+            while rows.len() < CHUNK && end.is_none() {
+                match records.next() {
+                    Ok(Some(record)) => rows.push(record),
+                    Ok(None) => end = Some(Ok(())),
+                    Err(broken) => end = Some(Err(broken)),
+                }
+            }
+            let parsed: Vec<(usize, T)> =
+                rows.par_iter().map(|cells| (cells.line, parse(Row::Cells(&header, cells)))).collect();
+            parsed.into_iter().for_each(|(line, result)| sink(line, result, problems));
+            if let Some(end) = end {
+                return end;
+            }
         }
     };
-    loop {
-        let mut rows = Vec::new();
-        while rows.len() < CHUNK && next(&mut record) {
-            rows.push((records.line(&record), record.clone()));
-        }
-        if rows.is_empty() {
-            return;
-        }
-        let parsed: Vec<(usize, T)> =
-            rows.par_iter().map(|(line, cells)| (*line, parse(Row::Cells(&header, cells)))).collect();
-        parsed.into_iter().for_each(|(line, result)| sink(line, result, problems));
+    if let Err(broken) = read() {
+        let (line, message) = broken.told();
+        problems.push(Problem::at(path, line, message));
     }
 }
 
@@ -185,22 +188,4 @@ fn separator(bytes: &[u8]) -> u8 {
     let header = bytes.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default();
     let has = |separator: &u8| header.contains(separator);
     [b',', b';', b'\t', b'|'].into_iter().find(has).unwrap_or(b',')
-}
-
-/// Counts lines. The reader's own position of a row lies before the blank lines that precede it.
-struct Records<'a> {
-    bytes: &'a [u8],
-    counted: usize,
-    line: usize,
-}
-
-impl Records<'_> {
-    fn line(&mut self, record: &ByteRecord) -> usize {
-        let mut start = record.position().map_or(0, |position| position.byte() as usize).min(self.bytes.len());
-        start += self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let passed = self.bytes.get(self.counted..start).unwrap_or_default();
-        self.line += passed.iter().filter(|&&byte| byte == b'\n').count();
-        self.counted = self.counted.max(start);
-        self.line
-    }
 }

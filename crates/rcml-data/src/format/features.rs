@@ -6,6 +6,7 @@ use std::path::Path;
 
 use half::{bf16, f16};
 use npyz::{DType, NpyFile, Order, TypeChar};
+use rayon::prelude::*;
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
@@ -30,7 +31,6 @@ enum Values {
 pub(crate) fn read(dataset: &Dataset, modality: &str) -> Result<FeatureArray> {
     let declared = &dataset.info.modalities;
     let Some(info) = declared.get(modality) else {
-        use rayon::prelude::*;
         let hint = nearest::hint(modality, declared.par_iter().map(|(name, _)| name.as_str()));
         let place = dataset.root.join(info::FILE);
         return Err(Error::input(format!("{}: there is no [modalities.{modality}]{hint}", place.display())));
@@ -51,15 +51,23 @@ pub(crate) fn read_array(path: &Path, info: &ModalityInfo) -> Result<FeatureArra
     let mut file = BufReader::new(File::open(path).map_err(|e| Error::io(path, e))?);
     let layout = layout(&mut file, path, info).map_err(wrong)?;
     let values = values(file, path, &layout).map_err(wrong)?;
-    // In a sequence a vector of NaN alone is one that is missing.
     let width = layout.shape.last().copied().unwrap_or(1).max(1);
-    let missing =
-        |at: usize| layout.shape.len() == 3 && values[at / width * width..][..width].iter().all(|v| v.is_nan());
-    if let Some(at) = (0..values.len()).find(|at| !values[*at].is_finite() && !missing(*at)) {
+    if let Some(at) = not_finite(&values, width, layout.shape.len() == 3) {
         let row = at / (values.len() / layout.shape[0]).max(1);
         return Err(wrong(format!("row {row} holds {}: expected finite numbers", values[at])));
     }
     Ok(FeatureArray { shape: layout.shape, values })
+}
+
+/// The place of the first value that is none, in vectors of `width`. In a sequence, a vector of NaN alone is one that is missing.
+fn not_finite(values: &[f32], width: usize, is_sequence: bool) -> Option<usize> {
+    let wrong = |vector: &[f32]| {
+        let at = vector.iter().position(|value| !value.is_finite())?;
+        let is_missing = is_sequence && vector.iter().all(|value| value.is_nan());
+        (!is_missing).then_some(at)
+    };
+    let vectors = values.par_chunks(width).enumerate();
+    vectors.filter_map(|(number, vector)| Some(number * width + wrong(vector)?)).min()
 }
 
 /// The shape that the file's header says, checked against what is declared.
@@ -270,6 +278,18 @@ mod tests {
             }
         }
         assert_eq!(row_major(&fortran, &shape), c);
+    }
+
+    #[test]
+    fn missing_tokens_are_seen_in_one_pass() {
+        let nan = f32::NAN;
+        assert_eq!(not_finite(&[1.0, 2.0, nan, nan, 3.0, 4.0], 2, true), None);
+        assert_eq!(not_finite(&[1.0, 2.0, nan, nan, 3.0, 4.0], 2, false), Some(2));
+        assert_eq!(not_finite(&[1.0, 2.0, 3.0, nan, nan, nan, nan, 1.0], 2, true), Some(3));
+        assert_eq!(not_finite(&[nan, nan, f32::INFINITY, f32::INFINITY], 2, true), Some(2));
+        assert_eq!(not_finite(&[], 2, true), None);
+        // By the square of the width, four vectors of a million values would take days.
+        assert_eq!(not_finite(&vec![nan; 4 << 20], 1 << 20, true), None);
     }
 
     #[test]

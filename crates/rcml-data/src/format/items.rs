@@ -44,7 +44,7 @@ pub(super) fn read(
 ) -> Found {
     let Dataset { root, items, pictures, .. } = dataset;
     let mut found = Found::default();
-    let mut first: HashMap<String, Place> = HashMap::new();
+    let (mut first, mut ids): (HashMap<String, Place>, _) = (HashMap::new(), loose::Ids::default());
     let files: Vec<Option<u32>> = table
         .sources
         .iter()
@@ -69,7 +69,7 @@ pub(super) fn read(
             wrong.into_iter().for_each(&mut say);
             if let Some(source) = table.sources.get(place.source as usize) {
                 if table.loose && item.id.is_empty() {
-                    item.id = loose::id(&item, source, found.places.len(), |id| first.contains_key(id));
+                    item.id = ids.id(&item, source, found.places.len(), |id| first.contains_key(id));
                 }
                 item.split = item.split.or(source.split);
                 let file = files.get(place.source as usize).copied().flatten();

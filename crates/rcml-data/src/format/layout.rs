@@ -45,6 +45,7 @@ pub(super) fn find(path: &Path, problems: &mut Vec<Problem>) -> Result<Layout> {
             let split = |file: &PathBuf| shards::split(file.strip_prefix(path).unwrap_or(file));
             files.into_iter().map(|file| (file.clone(), split(&file))).collect::<Vec<_>>()
         };
+        problems.extend(shards::missing(if tars.is_empty() { &parquet } else { &tars }));
         items = if !tars.is_empty() {
             Some(Table::open("items", Kind::Tar, with_split(tars), true, problems))
         } else if !parquet.is_empty() {

@@ -1,5 +1,6 @@
 //! Tables that were made for something else: which column is which, and ids for rows that have none.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -99,28 +100,59 @@ pub(super) fn place(dir: &Path, folder: &str, path: &str) -> Option<String> {
     FOLDERS.into_iter().filter(|_| is_bare).map(inside).find(|path| dir.join(path).is_file())
 }
 
-/// An id for an item that has none: the path of its picture, or the name of its file and a running number.
-pub(super) fn id(item: &Item, source: &Source, number: usize, taken: impl Fn(&str) -> bool) -> String {
-    let base = match &item.image {
-        Some(path) if source.parquet.is_none() => path.clone(),
-        _ => format!("{}-{number}", source.stem),
-    };
-    if !taken(&base) {
-        return base;
+/// Ids for items that have none: the path of the picture, or the name of the file and a running number.
+#[derive(Default)]
+pub(super) struct Ids {
+    /// The next copy of each one that was wanted more than once: a picture may have thousands of texts.
+    copies: HashMap<String, usize>,
+}
+
+impl Ids {
+    /// One that is not taken.
+    pub(super) fn id(&mut self, item: &Item, source: &Source, number: usize, taken: impl Fn(&str) -> bool) -> String {
+        let base = match &item.image {
+            Some(path) if source.parquet.is_none() => path.clone(),
+            _ => format!("{}-{number}", source.stem),
+        };
+        if !taken(&base) {
+            return base;
+        }
+        // Several texts for one picture are several items.
+        let copy = self.copies.entry(base.clone()).or_insert(2);
+        loop {
+            let id = format!("{base}#{copy}");
+            *copy += 1;
+            if !taken(&id) {
+                return id;
+            }
+        }
     }
-    // Several texts for one picture are several items.
-    let mut copy = 2;
-    while taken(&format!("{base}#{copy}")) {
-        copy += 1;
-    }
-    format!("{base}#{copy}")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn thousands_of_texts_for_one_picture_are_numbered_at_once() {
+        let source = Source::new("captions.csv".into(), None);
+        let item = Item { image: Some("a.png".into()), ..Item::default() };
+        let mut taken = HashSet::from(["a.png".to_owned(), "a.png#3".into()]);
+        let (mut ids, looks) = (Ids::default(), std::cell::Cell::new(0));
+        for number in 0..5000 {
+            let id = ids.id(&item, &source, number, |id| {
+                looks.set(looks.get() + 1);
+                taken.contains(id)
+            });
+            assert!(taken.insert(id));
+        }
+        assert!(taken.contains("a.png#2") && taken.contains("a.png#5002") && taken.len() == 5002);
+        assert!(looks.get() < 3 * 5000, "{} looks", looks.get());
+    }
 
     #[test]
     fn foreign_columns_get_our_names() {

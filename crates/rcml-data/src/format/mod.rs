@@ -16,7 +16,7 @@ mod layout;
 pub(crate) mod loose;
 mod mapped;
 mod nearest;
-mod parquet;
+pub(crate) mod parquet;
 mod path;
 mod pictures;
 mod record;

@@ -16,6 +16,7 @@ use super::parquet::{ParquetFile, SharedFile};
 use super::webdataset::{self, Shard};
 use super::{jsonl, shards};
 use crate::lines::{self, Stopped};
+use crate::separated::Record;
 use crate::{Problem, Split};
 
 /// The files that hold a table: one, or several shards of one format.
@@ -69,7 +70,7 @@ pub(super) const ENDINGS: [(&str, Kind); 4] =
 /// A row as it stands in the file.
 pub(super) enum Row<'a> {
     Json(&'a [u8]),
-    Cells(&'a Header, &'a ::csv::ByteRecord),
+    Cells(&'a Header, &'a Record),
     Sample(Sample),
     Picture(&'a Picture),
 }
@@ -120,7 +121,7 @@ pub(super) fn find(dir: &Path, name: &'static str, problems: &mut Vec<Problem>) 
 }
 
 impl Source {
-    fn new(path: PathBuf, split: Option<Split>) -> Self {
+    pub(super) fn new(path: PathBuf, split: Option<Split>) -> Self {
         let stem = shards::stem(&path);
         Self { path, split, stem, folder: String::new(), parquet: None, shard: None }
     }
@@ -139,8 +140,9 @@ impl Table {
         for (path, split) in files {
             let mut source = Source::new(path, split);
             let opened = match kind {
-                Kind::Parquet => ParquetFile::open(&source.path, name == "items", loose)
-                    .map(|file| source.parquet = Some(Arc::new(file))),
+                Kind::Parquet => {
+                    ParquetFile::open(&source.path, name, loose).map(|file| source.parquet = Some(Arc::new(file)))
+                }
                 Kind::Tar => Shard::open(&source.path).map(|shard| source.shard = Some(Arc::new(shard))),
                 _ => Ok(()),
             };

@@ -17,7 +17,7 @@ const MARGIN: u8 = 3;
 const WORK: u32 = 128;
 
 /// A picture to compare.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Picture {
     /// Bit i: whether cell i of 9 x 8 is clearly darker than the next one in its row.
     pub(super) hash: u64,

@@ -1,14 +1,10 @@
 //! A text as the set of its words and pairs of neighbouring words.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The set, by hashes, ascending.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Shingles(Vec<u64>);
-
-/// Values of a signature: bands of four, so that texts with 0.8 in common share one with a probability of 99.98 %.
-pub(super) const BANDS: usize = 16;
-const ROWS: usize = 4;
 
 impl Shingles {
     /// Of a text, without regard to case and punctuation; a text without any word counts as one. `None` where it is blank.
@@ -24,28 +20,8 @@ impl Shingles {
         if hashes.is_empty() { None } else { Some(Self(hashes)) }
     }
 
-    /// Share of the union that both have.
-    pub(super) fn jaccard(&self, other: &Self) -> f64 {
-        let (mut i, mut j, mut common) = (0, 0, 0);
-        while let (Some(a), Some(b)) = (self.0.get(i), other.0.get(j)) {
-            common += usize::from(a == b);
-            i += usize::from(a <= b);
-            j += usize::from(b <= a);
-        }
-        common as f64 / (self.0.len() + other.0.len() - common) as f64
-    }
-
-    /// One hash per band of a MinHash signature (Broder 1997; banding after Leskovec, Rajaraman and Ullman, "Mining of Massive
-    /// Datasets", section 3.4).
-    pub(super) fn bands(&self) -> [u64; BANDS] {
-        std::array::from_fn(|band| {
-            let mut bytes = [0; 8 * ROWS];
-            for (row, bytes) in bytes.chunks_mut(8).enumerate() {
-                let seed = (band * ROWS + row) as u64 + 1;
-                let least = self.0.iter().map(|hash| xxh3_64_with_seed(&hash.to_le_bytes(), seed)).min();
-                bytes.copy_from_slice(&least.unwrap_or(0).to_le_bytes());
-            }
-            xxh3_64(&bytes)
-        })
+    /// The hashes, ascending.
+    pub(super) fn hashes(&self) -> &[u64] {
+        &self.0
     }
 }

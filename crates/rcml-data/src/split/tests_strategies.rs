@@ -113,6 +113,31 @@ fn communities_take_one_component_apart_at_its_bridges() {
 }
 
 #[test]
+fn what_is_carved_out_for_validation_parts_no_duplicates() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut data = rings(10, 10, 1);
+    data.root = folder.path().into();
+    for (i, item) in data.items.iter_mut().enumerate() {
+        item.split = Some(if i % 50 < 10 { Split::Test } else { Split::Train });
+        item.label = Some(format!("{}", i % 2));
+    }
+    let lines: String = (0..50).map(|i| format!("{{\"a\":\"i{i}\",\"b\":\"i{}\"}}\n", i + 50)).collect();
+    std::fs::write(folder.path().join(Duplicates::FILE), lines).unwrap();
+    let duplicates = Duplicates::read(&data).unwrap();
+    for seed in 0..5 {
+        let config = SplitConfig { seed, stratify: true, ..SplitConfig::default() };
+        let splits = assign(&data, &config);
+        assert_eq!(counts(&splits), [72, 8, 20], "seed {seed}");
+        assert_eq!(duplicates.parted(&splits.items), 0, "seed {seed}");
+        let of_label = |parity| (0..100).filter(|i| i % 2 == parity && splits.items[*i] == Split::Validation).count();
+        assert_eq!((of_label(0), of_label(1)), (4, 4), "seed {seed}");
+    }
+    // What the files part stays parted, and is counted.
+    data.items[60].split = Some(Split::Test);
+    assert_eq!(duplicates.parted(&assign(&data, &SplitConfig::default()).items), 1);
+}
+
+#[test]
 fn duplicates_are_never_parted() {
     let folder = tempfile::tempdir().unwrap();
     let mut data = rings(10, 10, 1);

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::draw::count;
 use super::{Split, SplitConfig};
+use crate::moment::date;
 use crate::{Dataset, Duplicates, Error, Item, Result};
 
 /// Items by their time; duplicates of each other by the latest of their times.
 pub(super) fn items(dataset: &Dataset, config: &SplitConfig, duplicates: &Duplicates) -> Result<Vec<Split>> {
-    let mut times = dataset.items.iter().map(|item| time(item, &config.time)).collect::<Result<Vec<f64>>>()?;
+    let mut times = times(dataset, &config.time)?;
     let members = duplicates.members();
     for group in members.chunk_by(|a, b| a.1 == b.1) {
         let latest = group.iter().map(|&(item, _)| times[item as usize]).fold(f64::MIN, f64::max);
@@ -20,7 +21,7 @@ pub(super) fn items(dataset: &Dataset, config: &SplitConfig, duplicates: &Duplic
 /// Statements by the time of their edges: an edge is as late as the later one of its ends. `of_edges` numbers the statement of
 /// each edge, `seen` lists the statements to split.
 pub(super) fn edges(dataset: &Dataset, config: &SplitConfig, of_edges: &[usize], seen: &[usize]) -> Result<Vec<Split>> {
-    let items = dataset.items.iter().map(|item| time(item, &config.time)).collect::<Result<Vec<f64>>>()?;
+    let items = times(dataset, &config.time)?;
     let mut times = vec![f64::MIN; of_edges.iter().max().map_or(0, |n| n + 1)];
     for (&n, edge) in of_edges.iter().zip(&dataset.edges) {
         let of = |item: u32| items.get(item as usize).copied().unwrap_or(f64::MIN);
@@ -57,7 +58,42 @@ fn boundary(sorted: &[f64], wanted: usize) -> usize {
     if first == 0 || wanted - first > after - wanted { after } else { first }
 }
 
-fn time(item: &Item, attribute: &str) -> Result<f64> {
+/// The time of an item, as its attribute says it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Time {
+    Number(f64),
+    /// Seconds since 1970.
+    Date(f64),
+}
+
+/// The times of all items. Numbers and dates cannot be put in one order, but that years stand beside dates is clear.
+fn times(dataset: &Dataset, attribute: &str) -> Result<Vec<f64>> {
+    let times = dataset.items.iter().map(|item| time(item, attribute)).collect::<Result<Vec<Time>>>()?;
+    let date = times.iter().position(|time| matches!(time, Time::Date(_)));
+    let of = |(&time, item): (&Time, &Item)| {
+        match (time, date) {
+        (Time::Number(number), Some(date)) => year(number).ok_or_else(|| {
+            let (date, value) = (&dataset.items[date], |item: &Item| item.attributes.get(attribute).cloned());
+            let [found, other] = [value(item), value(date)].map(Option::unwrap_or_default);
+            Error::input(format!(
+                "attribute `{attribute}`: item {:?} has the number {found}, item {:?} the date {other}: expected numbers alone, \
+                 or dates (and years of four digits) alone",
+                item.id, date.id
+            ))
+        }),
+        (Time::Number(time) | Time::Date(time), _) => Ok(time),
+    }
+    };
+    times.iter().zip(&dataset.items).map(of).collect()
+}
+
+/// The beginning of a year of four digits.
+fn year(number: f64) -> Option<f64> {
+    let is_year = number.fract() == 0.0 && (1000.0..10_000.0).contains(&number);
+    if is_year { date(&format!("{number}-01-01")) } else { None }
+}
+
+fn time(item: &Item, attribute: &str) -> Result<Time> {
     let found = item.attributes.get(attribute).filter(|value| !value.is_null());
     let Some(value) = found else {
         let message = format!("split.time is {attribute:?}, but item {:?} has no such attribute", item.id);
@@ -69,58 +105,16 @@ fn time(item: &Item, attribute: &str) -> Result<f64> {
     })
 }
 
-/// A number as it is, a date as seconds since 1970.
-fn moment(value: &Value) -> Option<f64> {
-    let finite = |number: f64| number.is_finite().then_some(number);
+fn moment(value: &Value) -> Option<Time> {
+    let finite = |number: f64| number.is_finite().then_some(Time::Number(number));
     match value {
         Value::Number(number) => number.as_f64().and_then(finite),
-        Value::String(text) => text.trim().parse().ok().and_then(finite).or_else(|| date(text.trim())),
+        Value::String(text) => {
+            let text = text.trim();
+            text.parse().ok().and_then(finite).or_else(|| date(text).map(Time::Date))
+        }
         _ => None,
     }
-}
-
-fn date(text: &str) -> Option<f64> {
-    let (date, clock) = match text.split_once(['T', ' ']) {
-        Some((date, clock)) => (date, Some(clock)),
-        None => (text, None),
-    };
-    let mut parts = date.splitn(3, '-');
-    let mut part = |low: i64, high: i64| {
-        let part = parts.next()?;
-        let number: i64 = part.parse().ok()?;
-        (part.bytes().all(|b| b.is_ascii_digit()) && (low..=high).contains(&number)).then_some(number)
-    };
-    let (year, month) = (part(0, 9999)?, part(1, 12)?);
-    let day = part(1, 31)?;
-    Some(86400.0 * days(year, month, day) as f64 + clock.map_or(Some(0.0), seconds)?)
-}
-
-/// Days from 1970-01-01 (H. Hinnant, "chrono-compatible low-level date algorithms").
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
-}
-
-/// `18:00`, `18:00:00`, `18:00:00.25`, with `Z` or an offset such as `+02:00` after it.
-fn seconds(clock: &str) -> Option<f64> {
-    let zone = clock.find(['Z', 'z', '+', '-']).unwrap_or(clock.len());
-    let (clock, zone) = clock.split_at(zone);
-    let of = |text: &str| -> Option<f64> {
-        let mut parts = text.split(':').map(str::parse::<f64>);
-        let hours = parts.next()?.ok()?;
-        let minutes = parts.next().map_or(Some(0.0), Result::ok)?;
-        let seconds = parts.next().map_or(Some(0.0), Result::ok)?;
-        let sound = hours <= 24.0 && minutes < 60.0 && seconds < 61.0 && hours >= 0.0 && parts.next().is_none();
-        sound.then_some(3600.0 * hours + 60.0 * minutes + seconds)
-    };
-    let offset = match zone.get(..1) {
-        None | Some("Z" | "z") => 0.0,
-        Some(sign) => of(&zone[1..])? * if sign == "+" { 1.0 } else { -1.0 },
-    };
-    Some(of(clock.trim())? - offset)
 }
 
 #[cfg(test)]
@@ -130,24 +124,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_seconds_since_1970() {
-        // Values of `date -u -d TEXT +%s`.
-        for (text, expected) in [
-            ("1970-01-01", 0.0),
-            ("2000-02-29", 951_782_400.0),
-            ("2024-05-31T18:00:00Z", 1_717_178_400.0),
-            ("2024-05-31 18:00:00.5", 1_717_178_400.5),
-            ("2024-05-31T18:00+02:00", 1_717_171_200.0),
-            ("1969-12-31T23:59:59Z", -1.0),
-        ] {
-            assert_eq!(moment(&json!(text)), Some(expected), "{text}");
-        }
-        assert_eq!(moment(&json!(12.5)), Some(12.5));
-        assert_eq!(moment(&json!("1999")), Some(1999.0));
-        for text in ["", "May 2024", "2024-13-01", "2024-1", "2024-05-31T25:00:00", "2024-05-31Tx", "inf", "-5-01-01"] {
-            assert_eq!(moment(&json!(text)), None, "{text}");
-        }
-        assert_eq!(moment(&json!([1])), None);
+    fn numbers_and_dates_are_told_apart() {
+        assert_eq!(moment(&json!(12.5)), Some(Time::Number(12.5)));
+        assert_eq!(moment(&json!("1999")), Some(Time::Number(1999.0)));
+        assert_eq!(moment(&json!(" 1970-01-02")), Some(Time::Date(86_400.0)));
+        assert_eq!([json!([1]), json!("inf"), json!("May 2024")].map(|value| moment(&value)), [None; 3]);
+    }
+
+    #[test]
+    fn a_column_of_numbers_and_dates_is_refused_but_years_are_dates() {
+        let of = |values: &[Value]| {
+            let item = |(number, value): (usize, &Value)| {
+                let mut item = Item::new(format!("i{number}")).text("x");
+                item.attributes.insert("time".into(), value.clone());
+                item
+            };
+            let items = values.iter().enumerate().map(item).collect();
+            times(&Dataset { items, ..Dataset::default() }, "time").map_err(|e| e.to_string())
+        };
+        assert_eq!(
+            of(&[json!("1971"), json!("1970-01-02"), json!(1972)]),
+            Ok(vec![31_536_000.0, 86_400.0, 63_072_000.0])
+        );
+        assert_eq!(of(&[json!("2019"), json!(3)]), Ok(vec![2019.0, 3.0]), "numbers alone stay as they are");
+        let message = of(&[json!("2004-06-01"), json!("2019"), json!(1_709_209_800)]).unwrap_err();
+        assert!(
+            message.contains("item \"i2\" has the number 1709209800, item \"i0\" the date \"2004-06-01\""),
+            "{message}"
+        );
     }
 
     #[test]

@@ -119,7 +119,7 @@ fn wrong_files_are_told_apart() {
     };
     let (meta, reviews) = (|| fixture("meta_2023.jsonl.gz"), || fixture("reviews_2023.jsonl.gz"));
     refused(reviews(), meta(), "found a review, expected a product");
-    refused(meta(), meta(), "column `user_id`: found null");
+    refused(meta(), meta(), "has no column \"user_id\"; its columns are main_category, title");
     refused(meta(), fixture("none.jsonl.gz"), "none.jsonl.gz");
     let dir = tempfile::tempdir().unwrap();
     let broken = dir.path().join("meta.jsonl");

@@ -1,6 +1,6 @@
 //! From baskets to relations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -141,7 +141,7 @@ pub(crate) fn relate(
     let texts: Vec<Option<&str>> = catalogue.items.iter().map(|item| item.text.as_deref()).collect();
     let profiles = profiles(&baskets, &clusters, k, &categories, &texts, &options.verb);
     let described = options.describer.describe(&profiles, say)?;
-    let ids = ids(&described);
+    let ids = ids(described.iter().map(|(words, _)| words.primary.as_str()));
     let mut dataset = Dataset { info, ..Dataset::default() };
     let mut reports = Vec::new();
     let edges_of = chunks(&selection.chosen, k);
@@ -210,16 +210,20 @@ fn chunks(chosen: &[Chosen], k: usize) -> Vec<&[Chosen]> {
     (0..k).map(|cluster| &chosen[start(cluster)..start(cluster + 1)]).collect()
 }
 
-/// A readable id of each relation: by its primary category.
-fn ids(described: &[(Words, Vec<String>)]) -> Vec<String> {
-    let mut taken: HashMap<String, usize> = HashMap::new();
-    let id = |(words, _): &(Words, Vec<String>)| {
-        let slug = format!("together-{}", slug(&words.primary));
-        let times = taken.entry(slug.clone()).or_insert(0);
-        *times += 1;
-        if *times == 1 { slug } else { format!("{slug}-{times}") }
+/// A readable id of each relation, by its primary category. A number behind one may be what another category is called:
+/// "PlayStation" twice and "PlayStation 2".
+fn ids<'a>(categories: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut taken = HashSet::new();
+    let id = |category: &str| {
+        let slug = format!("together-{}", slug(category));
+        let (mut id, mut number) = (slug.clone(), 1);
+        while !taken.insert(id.clone()) {
+            number += 1;
+            id = format!("{slug}-{number}");
+        }
+        id
     };
-    described.iter().map(id).collect()
+    categories.map(id).collect()
 }
 
 /// Lower case, with a dash for whatever is no letter or digit.
@@ -277,4 +281,22 @@ fn same_text(dataset: &Dataset) -> Vec<u32> {
         groups.push(item.text.as_deref().map_or(own, |text| *numbers.entry(text).or_insert(own)));
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_relation_has_an_id_of_its_own() {
+        let named = |names: &[&'static str]| ids(names.iter().copied());
+        assert_eq!(
+            named(&["PlayStation", "PlayStation", "PlayStation 2"]),
+            ["together-playstation", "together-playstation-2", "together-playstation-2-2"]
+        );
+        assert_eq!(
+            named(&["PlayStation 2", "PlayStation", "PlayStation", "PlayStation"]),
+            ["together-playstation-2", "together-playstation", "together-playstation-3", "together-playstation-4"]
+        );
+    }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::{Dataset, Duplicates, Error, Result};
+use crate::{Dataset, Error, Result};
 
 /// Links or copies the pictures and arrays of a dataset from its folder, or from where `elsewhere` says that they are, into
 /// `out` under the names that the dataset has for them. What is there already stays.
@@ -43,32 +43,6 @@ pub(super) fn files(dataset: &Dataset, elsewhere: &BTreeMap<String, PathBuf>, ou
         // A link costs no space; other file systems and users get a copy.
         fs::hard_link(&from, &to).or_else(|_| fs::copy(&from, &to).map(drop)).map_err(|e| Error::io(&from, e))
     })
-}
-
-/// Brings the near-duplicates that are known of datasets, as far as both items are in the whole.
-///
-/// # Errors
-/// The file system's.
-pub(super) fn duplicates(dataset: &Dataset, roots: &[PathBuf], out: &Path) -> Result<()> {
-    let ids = dataset.item_index();
-    let known = |line: &str| {
-        let pair: serde_json::Value = serde_json::from_str(line).ok()?;
-        Some(["a", "b"].iter().all(|end| pair[end].as_str().is_some_and(|id| ids.contains_key(id))))
-    };
-    let mut lines = BTreeSet::new();
-    for root in roots.iter().filter(|root| !root.as_os_str().is_empty()) {
-        match fs::read_to_string(root.join(Duplicates::FILE)) {
-            Ok(text) => lines.extend(text.lines().filter(|line| known(line) == Some(true)).map(str::to_owned)),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
-            Err(e) => return Err(Error::io(root.join(Duplicates::FILE), e)),
-        }
-    }
-    if lines.is_empty() {
-        return Ok(());
-    }
-    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    let path = out.join(Duplicates::FILE);
-    fs::write(&path, text).map_err(|e| Error::io(&path, e))
 }
 
 fn same(a: &Path, b: &Path) -> bool {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::draft::{Draft, attach};
 use super::{Added, PruneOptions, carry};
 use crate::build::interactions::slug;
-use crate::{Dataset, Error, Result, Split};
+use crate::{Dataset, Duplicates, Error, Relation, Result, Split};
 
 /// How datasets are put together.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +37,7 @@ impl Composed {
     /// The file system's, and an `out` that holds the tables in another format.
     pub fn write(&mut self, out: &Path) -> Result<()> {
         carry::files(&self.dataset, &self.elsewhere, out)?;
-        carry::duplicates(&self.dataset, &self.roots, out)?;
+        Duplicates::carry(&self.dataset, &self.roots, out)?;
         self.dataset.write(out)?;
         self.dataset.root = out.to_path_buf();
         Ok(())
@@ -55,14 +55,17 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
     let mut index: HashMap<String, u32> =
         whole.items.iter().zip(0..).map(|(item, number)| (item.id.clone(), number)).collect();
     let mut splits = Splits::new();
-    let mut drafts = take_drafts(&mut whole, &mut splits);
+    let mut drafts = Vec::new();
+    for (draft, fixed) in take_drafts(&mut whole) {
+        hold(&mut splits, &draft.relation, fixed);
+        drafts.push(draft);
+    }
     let (mut elsewhere, mut roots) = (BTreeMap::new(), vec![whole.root.clone()]);
     let mut notes = Vec::new();
     for mut other in datasets {
         let (name, root) = (other.name(), other.root.clone());
         roots.push(root.clone());
-        let mut own = Splits::new();
-        let others = take_drafts(&mut other, &mut own);
+        let others = take_drafts(&mut other);
         let mut numbers = Vec::with_capacity(other.items.len());
         let known = whole.items.len();
         for (modality, mut info) in std::mem::take(&mut other.info.modalities) {
@@ -93,13 +96,12 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
             }
         }
         notes.push(format!("{name}: {} items, of which {} are new", numbers.len(), whole.items.len() - known));
-        for mut draft in others {
-            let before = draft.relation.id.clone();
+        for (mut draft, mut fixed) in others {
             let at = |item: u32| numbers[item as usize];
             draft.edges.iter_mut().for_each(|edge| (edge.0, edge.1) = (at(edge.0), at(edge.1)));
-            let id = join(&mut drafts, draft, &name);
-            let of_relation = own.iter().filter(|((relation, ..), _)| *relation == before);
-            splits.extend(of_relation.map(|((_, a, b), split)| ((id.clone(), at(*a), at(*b)), *split)));
+            fixed.iter_mut().for_each(|edge| (edge.0, edge.1) = (at(edge.0), at(edge.1)));
+            let joined = join(&mut drafts, draft, &name);
+            hold(&mut splits, &drafts[joined].relation, fixed);
         }
     }
     let none = PruneOptions { support: 0, degree: 0 };
@@ -111,8 +113,29 @@ pub fn compose(datasets: Vec<Dataset>, options: &ComposeOptions) -> Result<Compo
     Ok(Composed { dataset: whole, added, elsewhere, roots })
 }
 
-/// (relation, source, target) -> the split that a file fixed for the edge.
-type Splits = HashMap<(String, u32, u32), Split>;
+/// Of each relation, by its id: what its edges say, and the split that a file fixed for that.
+type Splits = HashMap<String, HashMap<(u32, u32), Split>>;
+
+/// Edges (source, target) that a file fixed the split of.
+type Fixed = Vec<(u32, u32, Split)>;
+
+/// What an edge says, whichever way round a symmetric one is written.
+fn said(relation: &Relation, a: u32, b: u32) -> (u32, u32) {
+    if relation.symmetric { (a.min(b), a.max(b)) } else { (a, b) }
+}
+
+/// Notes the splits of a relation's edges. Of two for one statement, the one that is held out longer counts, as everywhere:
+/// what one dataset tests on must not be trained on because another one has it as well.
+fn hold(splits: &mut Splits, relation: &Relation, fixed: Fixed) {
+    if fixed.is_empty() {
+        return;
+    }
+    let of_relation = splits.entry(relation.id.clone()).or_default();
+    for (a, b, split) in fixed {
+        let held = of_relation.entry(said(relation, a, b)).or_insert(split);
+        *held = split.max(*held);
+    }
+}
 
 /// A file of another dataset gets a folder of its own: both may have an `images/1.jpg`.
 fn adopt(elsewhere: &mut BTreeMap<String, PathBuf>, root: &Path, name: &str, file: &str) -> String {
@@ -124,16 +147,15 @@ fn adopt(elsewhere: &mut BTreeMap<String, PathBuf>, root: &Path, name: &str, fil
     place
 }
 
-/// Takes the relations with their edges out of a dataset.
-fn take_drafts(dataset: &mut Dataset, splits: &mut Splits) -> Vec<Draft> {
+/// Takes the relations with their edges out of a dataset, and with the splits that are fixed.
+fn take_drafts(dataset: &mut Dataset) -> Vec<(Draft, Fixed)> {
     let relations = std::mem::take(&mut dataset.relations);
-    let mut drafts: Vec<Draft> = relations.into_iter().map(|relation| Draft { relation, edges: Vec::new() }).collect();
+    let mut drafts: Vec<(Draft, Fixed)> =
+        relations.into_iter().map(|relation| (Draft { relation, edges: Vec::new() }, Fixed::new())).collect();
     for edge in std::mem::take(&mut dataset.edges) {
-        if let Some(draft) = drafts.get_mut(edge.relation as usize) {
+        if let Some((draft, fixed)) = drafts.get_mut(edge.relation as usize) {
             draft.edges.push((edge.source, edge.target, edge.weight));
-            if let Some(split) = edge.split {
-                splits.insert((draft.relation.id.clone(), edge.source, edge.target), split);
-            }
+            fixed.extend(edge.split.map(|split| (edge.source, edge.target, split)));
         }
     }
     drafts
@@ -141,34 +163,29 @@ fn take_drafts(dataset: &mut Dataset, splits: &mut Splits) -> Vec<Draft> {
 
 /// Puts edges back where they were fixed.
 fn restore(dataset: &mut Dataset, splits: &Splits) {
-    if splits.is_empty() {
-        return;
-    }
+    let of_relations: Vec<_> = dataset.relations.iter().map(|relation| splits.get(&relation.id)).collect();
     for edge in &mut dataset.edges {
-        let relation = &dataset.relations[edge.relation as usize];
-        let fixed = |a: u32, b: u32| splits.get(&(relation.id.clone(), a, b)).copied();
-        let back = || if relation.symmetric { fixed(edge.target, edge.source) } else { None };
-        edge.split = fixed(edge.source, edge.target).or_else(back);
+        let relation = edge.relation as usize;
+        let statement = said(&dataset.relations[relation], edge.source, edge.target);
+        edge.split = of_relations[relation].and_then(|fixed| fixed.get(&statement)).copied();
     }
 }
 
-/// Appends a draft, or its edges to an equal relation; returns the id that it has then.
-fn join(drafts: &mut Vec<Draft>, mut draft: Draft, name: &str) -> String {
-    let same = |other: &&mut Draft| other.relation.id == draft.relation.id;
-    match drafts.iter_mut().find(same) {
-        Some(other)
-            if other.relation.descriptions == draft.relation.descriptions
-                && other.relation.symmetric == draft.relation.symmetric =>
+/// Appends a draft, or its edges to an equal relation; returns where it is then.
+fn join(drafts: &mut Vec<Draft>, mut draft: Draft, name: &str) -> usize {
+    match drafts.iter().position(|other| other.relation.id == draft.relation.id) {
+        Some(at)
+            if drafts[at].relation.descriptions == draft.relation.descriptions
+                && drafts[at].relation.symmetric == draft.relation.symmetric =>
         {
-            other.edges.append(&mut draft.edges);
-            return draft.relation.id;
+            drafts[at].edges.append(&mut draft.edges);
+            return at;
         }
         Some(_) => draft.relation.id = format!("{}-{}", draft.relation.id, slug(name)),
         None => {}
     }
-    let id = draft.relation.id.clone();
     drafts.push(draft);
-    id
+    drafts.len() - 1
 }
 
 fn merge(item: &mut crate::Item, other: crate::Item, name: &str) -> Result<()> {
@@ -223,7 +240,7 @@ fn drop_isolated(dataset: &mut Dataset) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Edge, Item, Relation, Split};
+    use crate::{Edge, Item};
 
     fn dataset(name: &str, items: &[&str], relation: (&str, &str), edges: &[(u32, u32)]) -> Dataset {
         let mut dataset = Dataset { root: name.into(), ..Dataset::default() };
@@ -247,6 +264,37 @@ mod tests {
         let edges: Vec<_> = whole.edges.iter().map(|e| (e.relation, e.source, e.target)).collect();
         assert_eq!(edges, [(0, 0, 1), (0, 1, 2), (1, 0, 2)]);
         assert_eq!(added.notes[1], "three: 3 items, of which 1 are new");
+    }
+
+    #[test]
+    fn an_edge_that_one_dataset_holds_out_is_held_out_in_the_whole() {
+        let fixed = |name: &str, symmetric, edge: (u32, u32), split| {
+            let mut data = dataset(name, &["a", "b", "c"], ("r", "goes with"), &[edge]);
+            data.relations[0].symmetric = symmetric;
+            data.edges[0].split = split;
+            data
+        };
+        let (test, train, validation) = (Some(Split::Test), Some(Split::Train), Some(Split::Validation));
+        for (symmetric, back, one, two, expected) in [
+            (false, false, test, train, vec![test]),
+            (false, false, train, test, vec![test]),
+            (true, true, test, train, vec![test]),
+            (true, true, train, validation, vec![validation]),
+            (true, true, test, None, vec![test]),
+            // Of a directed relation, the other direction says something else.
+            (false, true, test, train, vec![test, train]),
+        ] {
+            let other = if back { (1, 0) } else { (0, 1) };
+            for swap in [false, true] {
+                let mut both = vec![fixed("one", symmetric, (0, 1), one), fixed("two", symmetric, other, two)];
+                if swap {
+                    both.reverse();
+                }
+                let whole = compose(both, &ComposeOptions::default()).unwrap().dataset;
+                let splits: Vec<_> = whole.edges.iter().map(|edge| edge.split).collect();
+                assert_eq!(splits, expected, "{symmetric} {back} {one:?} {two:?} {swap}");
+            }
+        }
     }
 
     #[test]

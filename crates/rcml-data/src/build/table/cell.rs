@@ -55,47 +55,9 @@ fn letter_date(text: &str) -> Option<i64> {
     date(&format!("{year}-{month:02}-{day:0>2}T{clock}{zone}"))
 }
 
-/// `YYYY-MM-DD`, optionally with `HH:MM[:SS]` behind a `T` or a blank, and an offset.
+/// A date in whole seconds.
 fn date(text: &str) -> Option<i64> {
-    let (day, rest) = text.split_at_checked(10)?;
-    let mut parts = day.split('-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Days since 1970 of the proleptic Gregorian calendar (H. Hinnant, "chrono-compatible low-level date algorithms").
-    let (y, m) = if month <= 2 { (year - 1, month + 9) } else { (year, month - 3) };
-    let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + (153 * m + 2) / 5 + day - 1;
-    let days = era * 146_097 + day_of_era - 719_468;
-    let rest = rest.trim_start_matches(['T', ' ']);
-    if rest.is_empty() {
-        return Some(days * 86_400);
-    }
-    let zone = rest.find(['Z', '+', '-']).unwrap_or(rest.len());
-    let (clock, zone) = rest.split_at(zone);
-    Some(days * 86_400 + clock_seconds(clock)? - offset(zone)?)
-}
-
-fn clock_seconds(clock: &str) -> Option<i64> {
-    let mut total = 0;
-    for (part, unit) in clock.trim().split(':').zip([3600, 60, 1]) {
-        let whole = part.split('.').next().unwrap_or(part);
-        total += whole.parse::<i64>().ok().filter(|value| (0..=60).contains(value))? * unit;
-    }
-    Some(total)
-}
-
-fn offset(zone: &str) -> Option<i64> {
-    let sign = match zone.chars().next() {
-        None | Some('Z') => return Some(0),
-        Some('-') => -1,
-        _ => 1,
-    };
-    let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
-    let hours: i64 = digits.get(..2)?.parse().ok()?;
-    let minutes: i64 = digits.get(2..4).map_or(Some(0), |minutes| minutes.parse().ok())?;
-    Some(sign * (hours * 3600 + minutes * 60))
+    crate::moment::date(text).map(|seconds| seconds.floor() as i64)
 }
 
 #[cfg(test)]

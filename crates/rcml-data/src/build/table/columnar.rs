@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::record::Field;
 use parquet::schema::types::Type;
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::{Column, positions};
+use crate::format::parquet::{Meaning, guarded};
 use crate::{Error, Problem, Result};
 
 /// Rows parsed at a time.
@@ -22,17 +22,20 @@ pub(super) fn each<T: Send>(
     parse: &(impl Fn(&mut [Value]) -> T + Sync),
     sink: &mut impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let broken = |e| broken(path, &e);
+    let broken = |e: &dyn std::fmt::Display| broken(path, e);
     let reader = open(path)?;
     let schema = reader.metadata().file_metadata().schema();
     positions(path, columns, &names(schema))?;
     let kept: Vec<Arc<Type>> =
         schema.get_fields().iter().filter(|field| columns.iter().any(|c| c.name == field.name())).cloned().collect();
-    let projection = Type::group_type_builder(schema.name()).with_fields(kept).build().map_err(broken)?;
-    let mut rows = reader.get_row_iter(Some(projection)).map_err(broken)?;
+    // A date is the same text here as in a dataset's own tables.
+    let meanings: Vec<Meaning> = kept.iter().map(|field| Meaning::of(field)).collect();
+    let projection = Type::group_type_builder(schema.name()).with_fields(kept).build().map_err(|e| broken(&e))?;
+    let mut rows = reader.get_row_iter(Some(projection)).map_err(|e| broken(&e))?;
     let mut number = 0;
     loop {
-        let chunk: Vec<_> = rows.by_ref().take(CHUNK).collect::<Result<_, _>>().map_err(broken)?;
+        let read = || rows.by_ref().take(CHUNK).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string());
+        let chunk = guarded(read).map_err(|e| broken(&e))?;
         if chunk.is_empty() {
             return Ok(());
         }
@@ -40,8 +43,8 @@ pub(super) fn each<T: Send>(
             .into_par_iter()
             .map(|row| {
                 let mut cells = vec![Value::Null; columns.len()];
-                for (name, field) in row.into_columns() {
-                    let value = value(&field);
+                for ((name, field), meaning) in row.into_columns().into_iter().zip(&meanings) {
+                    let value = meaning.value(field).unwrap_or(Value::Null);
                     let wanted = cells.iter_mut().zip(columns).filter(|(_, column)| column.name == name);
                     wanted.for_each(|(cell, _)| *cell = value.clone());
                 }
@@ -69,34 +72,6 @@ fn names(schema: &Type) -> Vec<String> {
     schema.get_fields().iter().map(|field| field.name().to_owned()).collect()
 }
 
-fn broken(path: &Path, e: &parquet::errors::ParquetError) -> Error {
+fn broken(path: &Path, e: &dyn std::fmt::Display) -> Error {
     Error::problems(vec![Problem::of(path, format!("no readable Parquet: {e}"))])
-}
-
-/// A field as JSON has it; bytes that are text become text, moments become milliseconds.
-fn value(field: &Field) -> Value {
-    match field {
-        Field::Bool(value) => json!(value),
-        Field::Byte(value) => json!(value),
-        Field::Short(value) => json!(value),
-        Field::Int(value) => json!(value),
-        Field::Long(value) => json!(value),
-        Field::UByte(value) => json!(value),
-        Field::UShort(value) => json!(value),
-        Field::UInt(value) => json!(value),
-        Field::ULong(value) => json!(value),
-        Field::Float(value) => json!(value),
-        Field::Double(value) => json!(value),
-        Field::Str(value) => json!(value),
-        Field::Bytes(value) => value.as_utf8().map_or(Value::Null, Value::from),
-        Field::Date(days) => json!(i64::from(*days) * 86_400),
-        Field::TimestampMillis(value) => json!(value.div_euclid(1_000)),
-        Field::TimestampMicros(value) => json!(value.div_euclid(1_000_000)),
-        Field::Group(row) => {
-            let fields = row.get_column_iter().map(|(name, field)| (name.clone(), value(field)));
-            Value::Object(fields.collect::<Map<_, _>>())
-        }
-        Field::ListInternal(list) => list.elements().iter().map(value).collect(),
-        _ => Value::Null,
-    }
 }

@@ -152,7 +152,7 @@ fn plain(name: &str) -> String {
 }
 
 /// The names of the columns; in JSON lines those of the first.
-fn header(path: &Path) -> Result<Vec<String>> {
+pub(super) fn header(path: &Path) -> Result<Vec<String>> {
     match kind(path)? {
         Kind::Csv => separated::header(path),
         Kind::Parquet => columnar::header(path),

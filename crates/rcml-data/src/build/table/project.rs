@@ -1,16 +1,17 @@
 //! The wanted fields of a JSON object; what else it holds is skipped unread.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Column;
 
-/// The cells of a line, in the order of the columns.
-pub(super) fn cells(line: &[u8], columns: &[Column]) -> Result<Vec<Value>, String> {
+/// The cells of a line, in the order of the columns. Notes which columns it has.
+pub(super) fn cells(line: &[u8], columns: &[Column], seen: &[AtomicBool]) -> Result<Vec<Value>, String> {
     let mut deserializer = serde_json::Deserializer::from_slice(line);
-    let cells = Projection { columns }.deserialize(&mut deserializer).and_then(|cells| {
+    let cells = Projection { columns, seen }.deserialize(&mut deserializer).and_then(|cells| {
         deserializer.end()?;
         Ok(cells)
     });
@@ -23,6 +24,16 @@ pub(super) fn cells(line: &[u8], columns: &[Column]) -> Result<Vec<Value>, Strin
 
 struct Projection<'a> {
     columns: &'a [Column],
+    seen: &'a [AtomicBool],
+}
+
+impl Projection<'_> {
+    /// Most columns have been seen long ago: a look costs less than a write that all threads wait for.
+    fn note(&self, column: usize) {
+        if !self.seen[column].load(Ordering::Relaxed) {
+            self.seen[column].store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<'de> DeserializeSeed<'de> for Projection<'_> {
@@ -49,8 +60,12 @@ impl<'de> Visitor<'de> for Projection<'_> {
                 None => _ = map.next_value::<IgnoredAny>()?,
                 Some(first) => {
                     cells[first] = map.next_value()?;
+                    self.note(first);
                     let value = cells[first].clone();
-                    wanted.for_each(|other| cells[other] = value.clone());
+                    wanted.for_each(|other| {
+                        cells[other] = value.clone();
+                        self.note(other);
+                    });
                 }
             }
         }

@@ -1,17 +1,23 @@
 //! Separated values with a header line, compressed or not.
 
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use csv::{ByteRecord, Reader, ReaderBuilder};
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::{Column, lines, positions};
+use crate::separated::{Broken, Record, Records, is_utf16};
 use crate::{Error, Problem, Result};
+
+/// A file, unpacked.
+type Stream = BufReader<Box<dyn Read + Send>>;
 
 /// Rows parsed at a time.
 const CHUNK: usize = 1 << 16;
+
+/// Bytes that are looked at for the separator.
+const START: u64 = 1 << 16;
 
 pub(super) fn each<T: Send>(
     path: &Path,
@@ -19,24 +25,18 @@ pub(super) fn each<T: Send>(
     parse: &(impl Fn(&mut [Value]) -> T + Sync),
     sink: &mut impl FnMut(usize, Result<T, String>) -> Result<()>,
 ) -> Result<()> {
-    let broken = |line, e: &csv::Error| broken(path, line, e);
-    let mut reader = reader(path)?;
-    let header = first(path, &mut reader)?;
-    let mut record = ByteRecord::new();
+    let (mut records, header) = open(path)?;
     let positions = positions(path, columns, &header)?;
     loop {
-        let mut rows = Vec::with_capacity(CHUNK);
-        while rows.len() < CHUNK {
-            let line = reader.position().line();
-            if !reader.read_byte_record(&mut record).map_err(|e| broken(line, &e))? {
-                break;
+        let (mut rows, mut end) = (Vec::with_capacity(CHUNK), None);
+        while rows.len() < CHUNK && end.is_none() {
+            match records.next() {
+                Ok(Some(record)) => rows.push(record),
+                Ok(None) => end = Some(Ok(())),
+                Err(e) => end = Some(Err(broken(path, &e))),
             }
-            rows.push((record.position().map_or(line, csv::Position::line) as usize, record.clone()));
         }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let cells = |record: &ByteRecord| {
+        let cells = |record: &Record| {
             if record.len() != header.len() {
                 return Err(format!("found {} cells, expected {} as in the header", record.len(), header.len()));
             }
@@ -49,42 +49,46 @@ pub(super) fn each<T: Send>(
             Ok(parse(&mut cells))
         };
         let parsed: Vec<(usize, Result<T, String>)> =
-            rows.par_iter().map(|(line, record)| (*line, cells(record))).collect();
+            rows.par_iter().map(|record| (record.line, cells(record))).collect();
         for (line, row) in parsed {
             sink(line, row)?;
+        }
+        if let Some(end) = end {
+            return end;
         }
     }
 }
 
 /// The names of the columns.
 pub(super) fn header(path: &Path) -> Result<Vec<String>> {
-    first(path, &mut reader(path)?)
+    Ok(open(path)?.1)
 }
 
-fn reader(path: &Path) -> Result<Reader<Box<dyn Read>>> {
-    let file: Box<dyn Read> = Box::new(lines::open(path)?);
-    Ok(ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter(path)?).from_reader(file))
-}
-
-/// The header, which comes first.
-fn first(path: &Path, reader: &mut Reader<Box<dyn Read>>) -> Result<Vec<String>> {
-    let mut record = ByteRecord::new();
-    if !reader.read_byte_record(&mut record).map_err(|e| broken(path, 1, &e))? {
-        return Err(Error::problems(vec![Problem::at(path, 1, "is empty: expected a header line")]));
+/// The records behind the header, and the names in it.
+fn open(path: &Path) -> Result<(Records<Stream>, Vec<String>)> {
+    let mut start = Vec::new();
+    lines::open(path)?.take(START).read_to_end(&mut start).map_err(|e| broken(path, &Broken::At(1, e)))?;
+    if is_utf16(&start) {
+        return Err(Error::problems(vec![Problem::at(path, 1, "is UTF-16 text: expected UTF-8")]));
     }
-    let name = |cell| String::from_utf8_lossy(cell).trim_start_matches('\u{feff}').trim().to_owned();
-    Ok(record.iter().map(name).collect())
+    let stream = BufReader::with_capacity(1 << 16, lines::open(path)?);
+    let mut records = Records::new(stream, separator(&start)).map_err(|e| broken(path, &e))?;
+    let Some(header) = records.next().map_err(|e| broken(path, &e))? else {
+        return Err(Error::problems(vec![Problem::at(path, 1, "is empty: expected a header line")]));
+    };
+    let name = |cell: &[u8]| String::from_utf8_lossy(cell).trim().to_owned();
+    let names = header.iter().map(name).collect();
+    Ok((records, names))
 }
 
-fn broken(path: &Path, line: u64, e: &csv::Error) -> Error {
-    Error::problems(vec![Problem::at(path, line as usize, format!("cannot be read from here on: {e}"))])
+fn broken(path: &Path, broken: &Broken) -> Error {
+    let (line, message) = broken.told();
+    Error::problems(vec![Problem::at(path, line, message)])
 }
 
 /// The separator that the header has most of; a comma where it has none.
-fn delimiter(path: &Path) -> Result<u8> {
-    let mut start = Vec::new();
-    lines::open(path)?.take(1 << 16).read_to_end(&mut start).map_err(|e| Error::io(path, e))?;
-    let header = start.split(|&byte| byte == b'\n').next().unwrap_or_default();
-    let count = |delimiter: u8| header.iter().filter(|&&byte| byte == delimiter).count();
-    Ok([b'|', b';', b'\t', b','].into_iter().max_by_key(|&delimiter| count(delimiter)).unwrap_or(b','))
+fn separator(start: &[u8]) -> u8 {
+    let header = start.split(|&byte| byte == b'\n').find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    let count = |separator: u8| header.iter().filter(|&&byte| byte == separator).count();
+    [b'|', b';', b'\t', b','].into_iter().max_by_key(|&separator| count(separator)).unwrap_or(b',')
 }

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, Int32Type, Int64Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
@@ -88,6 +88,43 @@ fn parquet(path: &Path) -> std::path::PathBuf {
 }
 
 #[test]
+fn parquet_says_the_same_here_as_in_the_tables_of_a_dataset() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("a.parquet");
+    let schema = parse_message_type(
+        "message log { required int32 price (DECIMAL(9,2)); required int32 day (DATE); required int64 at (TIMESTAMP_MILLIS); }",
+    );
+    let file = std::fs::File::create(&path).unwrap();
+    let mut writer =
+        SerializedFileWriter::new(file, Arc::new(schema.unwrap()), Arc::new(WriterProperties::default())).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for value in [1250, 19_782] {
+        let mut column = group.next_column().unwrap().unwrap();
+        column.typed::<Int32Type>().write_batch(&[value], None, None).unwrap();
+        column.close().unwrap();
+    }
+    let mut column = group.next_column().unwrap().unwrap();
+    column.typed::<Int64Type>().write_batch(&[1_709_209_800_000], None, None).unwrap();
+    column.close().unwrap();
+    group.close().unwrap();
+    writer.close().unwrap();
+    let columns = ["price", "day", "at"].map(Column::required);
+    let mut found = Vec::new();
+    each_row(
+        &path,
+        &columns,
+        |cells| cells.to_vec(),
+        |_, row| {
+            found.push(row.unwrap());
+            Ok(())
+        },
+    )
+    .unwrap();
+    assert_eq!(found, [["12.50", "2024-02-29", "2024-02-29T12:30:00"].map(Value::from)]);
+    assert_eq!((number(&found[0][0]), seconds(&found[0][2])), (Some(12.5), Some(1_709_209_800)));
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     let dir = tempfile::tempdir().unwrap();
     let refused = |name: &str, bytes: &[u8], words: &str| {
@@ -97,10 +134,14 @@ fn what_is_wrong_is_said_with_its_place() {
         assert!(error.is_input() && error.to_string().contains(words), "{name}: {error}");
     };
     refused("a.jsonl", b"{\"user\":\"a\"}\n{\"user\":", "a.jsonl:2: no JSON object");
+    refused("c.jsonl", b"{\"name\":\"a\"}\n{}", "has no column \"user\"; its columns are name");
     refused("b.jsonl", b"[1]", "b.jsonl:1: no JSON object: invalid type");
     refused("a.csv", b"name,rating\na,1\n", "has no column \"user\"; its columns are name, rating");
     refused("b.csv", b"user,rating\na,1,2\n", "b.csv:2: found 3 cells, expected 2");
     refused("c.csv", b"", "is empty");
+    refused("d.csv", b"user,rating\nu1,4\n\nu2,\"5\nu3,4\n", "d.csv:4: the quote that opens here is never closed");
+    refused("e.csv", b"\xFF\xFEu\0s\0e\0r\0\n\0", "e.csv:1: is UTF-16 text: expected UTF-8");
+    refused("f.csv", b"user,rating\n\nu1,4\n\r\n\nu2,4,5\n", "f.csv:6: found 3 cells");
     refused("a.parquet", b"PAR1 nonsense", "no readable Parquet");
     refused("a.txt", b"x", "the ending does not say");
     let whole = zstd::encode_all(JSONL.as_bytes(), 3).unwrap();

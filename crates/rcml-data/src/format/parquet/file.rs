@@ -21,6 +21,8 @@ use crate::format::write::REST;
 pub(in crate::format) struct ParquetFile {
     reader: SerializedFileReader<Bytes>,
     columns: Columns,
+    /// `items`, `relations` or `edges`: an attribute of an item may be called as a field of another table is.
+    table: &'static str,
     /// Names of the classes of a column `label`, where the file carries them.
     classes: Option<Vec<String>>,
     /// First row of each group, and the number of rows at the end.
@@ -31,11 +33,11 @@ pub(in crate::format) struct ParquetFile {
 pub(in crate::format) type Rows = Vec<(Map<String, Value>, bool)>;
 
 impl ParquetFile {
-    /// Opens a file and reads its footer. `pictures`: whether the table may hold pictures.
+    /// Opens a file of a table and reads its footer.
     ///
     /// # Errors
     /// What is wrong with the file, without its path.
-    pub(in crate::format) fn open(path: &Path, pictures: bool, loose: bool) -> Result<Self, String> {
+    pub(in crate::format) fn open(path: &Path, table: &'static str, loose: bool) -> Result<Self, String> {
         let file = File::open(path).map_err(|e| format!("cannot be opened: {e}"))?;
         let length = file.metadata().map_err(|e| e.to_string())?.len();
         if length == 0 {
@@ -52,7 +54,7 @@ impl ParquetFile {
             let reader =
                 SerializedFileReader::new(bytes).map_err(|e| format!("has a damaged footer: {}", words(&e)))?;
             let metadata = reader.metadata();
-            let columns = Columns::new(metadata.file_metadata().schema_descr(), pictures, loose)?;
+            let columns = Columns::new(metadata.file_metadata().schema_descr(), table == "items", loose)?;
             let mut starts = vec![0usize];
             for group in metadata.row_groups() {
                 let rows = usize::try_from(group.num_rows()).map_err(|_| "has a group of negative rows".to_string())?;
@@ -62,7 +64,7 @@ impl ParquetFile {
                 let pair = pairs.iter().find(|pair| pair.key == "huggingface")?;
                 classes(pair.value.as_deref()?)
             });
-            Ok(Self { reader, columns, classes, starts })
+            Ok(Self { reader, columns, table, classes, starts })
         })
     }
 
@@ -120,13 +122,24 @@ impl ParquetFile {
         if let Some(Value::Object(more)) = fields.shift_remove(REST) {
             fields.extend(more);
         }
-        for name in TEXTS {
+        // Fields that are texts, where other tools keep numbers.
+        let texts: &[&str] = match self.table {
+            "items" => &["id", "label"],
+            "relations" => &["id"],
+            _ => &["relation", "source", "target"],
+        };
+        for &name in texts {
             if let Some(number) = fields.get_mut(name).filter(|value| value.is_number()) {
                 *number = whole(number).map_or_else(|| number.clone(), |n| Value::from(n.to_string()));
             }
         }
-        if let Some(flag) = fields.get_mut("symmetric").filter(|value| value.is_number()) {
+        if self.table == "relations"
+            && let Some(flag) = fields.get_mut("symmetric").filter(|value| value.is_number())
+        {
             *flag = Value::Bool(flag.as_f64() != Some(0.0));
+        }
+        if self.table != "items" {
+            return fields;
         }
         let flat: Vec<String> = fields.keys().filter(|name| name.starts_with(FEATURE)).cloned().collect();
         for name in flat {
@@ -206,8 +219,6 @@ impl Present {
     }
 }
 
-/// Fields that are texts, where other tools keep numbers.
-const TEXTS: [&str; 5] = ["id", "relation", "source", "target", "label"];
 const FEATURE: &str = "features.";
 
 /// A number without a fraction.
@@ -225,7 +236,7 @@ fn classes(note: &str) -> Option<Vec<String>> {
 }
 
 /// The Parquet reader trusts what a damaged file says about itself, and may panic on it.
-pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("is damaged: the Parquet reader failed on it".into()))
 }
 

@@ -6,5 +6,7 @@ mod pictures;
 mod schema;
 mod value;
 
+pub(crate) use file::guarded;
 pub(super) use file::{ParquetFile, SharedFile};
 pub(super) use pictures::ParquetPictures;
+pub(crate) use value::Meaning;

@@ -10,7 +10,7 @@ use serde_json::{Map, Number, Value};
 
 /// What the record reader does not tell apart by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// The field says it all.
     Plain,
     /// 64-bit integers count nanoseconds since 1970.
@@ -20,7 +20,7 @@ pub(super) enum Meaning {
 }
 
 impl Meaning {
-    pub(super) fn of(column: &Type) -> Self {
+    pub(crate) fn of(column: &Type) -> Self {
         let info = column.get_basic_info();
         match info.logical_type_ref() {
             Some(LogicalType::Timestamp(time))
@@ -36,7 +36,7 @@ impl Meaning {
     }
 
     /// The value of a field, unless it is missing.
-    pub(super) fn value(self, field: Field) -> Option<Value> {
+    pub(crate) fn value(self, field: Field) -> Option<Value> {
         match (self, field) {
             (Self::Nanoseconds, Field::Long(time)) => Some(Value::from(timestamp(time, 9))),
             // A `null` that is written out is a value.

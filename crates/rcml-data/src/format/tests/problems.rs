@@ -177,6 +177,34 @@ fn all_problems_are_listed_and_one_cause_is_one_problem() {
 }
 
 #[test]
+fn a_shard_that_is_missing_is_noticed_whatever_the_table_is_called() {
+    let shard = |dir: &Path, name: &str| {
+        let data = Dataset { items: vec![Item::new(name).text("x")], ..Dataset::default() };
+        let out = tempfile::tempdir().unwrap();
+        data.convert(out.path(), Format::Parquet, &|_| {}).unwrap();
+        std::fs::create_dir_all(dir).unwrap();
+        std::fs::copy(out.path().join("items.parquet"), dir.join(name)).unwrap();
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for name in ["train-00000-of-00003.parquet", "train-00002-of-00003.parquet", "test-00000-of-00001.parquet"] {
+        shard(&data, name);
+    }
+    let problems = check(folder.path()).unwrap();
+    assert!(problems.len() == 1 && problems[0].to_string().contains("but 2 are here: missing 1"), "{problems:?}");
+    shard(&data, "train-00001-of-00003.parquet");
+    assert_eq!(check(folder.path()).unwrap(), []);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_does_not_swallow_the_rest() {
+    let folder = Folder::new(&[("items.csv", "id,text\na,foo\n\nb,\"12 inch lamp\nc,desk\nd,chair\n")]);
+    assert_eq!(folder.problems(), ["items.csv:4: the quote that opens here is never closed"]);
+    let folder = Folder::new(&[("items.csv", "id,text\na,foo\nb,\"12\"\" lamp\"")]);
+    assert!(folder.problems().is_empty(), "a last line without a newline");
+}
+
+#[test]
 fn a_feature_row_must_exist() {
     let folder = Folder::new(&[
         ("items.jsonl", "{\"id\":\"a\",\"features\":{\"audio\":2}}\n{\"id\":\"b\",\"features\":{\"audoi\":0}}\n"),

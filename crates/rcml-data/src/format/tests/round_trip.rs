@@ -135,6 +135,36 @@ proptest! {
     }
 }
 
+#[test]
+fn attributes_that_are_called_as_fields_of_other_tables_keep_their_kind() {
+    let attributes = r#""source":5,"target":6,"relation":7,"symmetric":3"#;
+    let folder = Folder::new(&[
+        ("items.jsonl", format!("{{\"id\":\"a\",\"text\":\"x\",{attributes}}}\n")),
+        ("relations.jsonl", "{\"id\":\"r\",\"description\":\"x\",\"source\":5,\"label\":8}\n".into()),
+    ]);
+    let data = folder.read().unwrap();
+    let out = tempfile::tempdir().unwrap();
+    data.convert(out.path(), Format::Parquet, &|_| {}).unwrap();
+    let back = read(out.path()).unwrap();
+    assert_eq!(back.items, data.items);
+    assert_eq!(back.relations, data.relations);
+}
+
+#[test]
+fn duplicates_that_are_known_go_along() {
+    let pairs = "{\"a\":\"alpha\",\"b\":\"beta\",\"kind\":\"text\"}\n";
+    let folder = Folder::new(&[("items.jsonl", ITEMS), ("duplicates.jsonl", pairs)]);
+    let data = folder.read().unwrap();
+    for format in Format::ALL {
+        let out = tempfile::tempdir().unwrap();
+        data.convert(out.path(), format, &|_| {}).unwrap();
+        assert_eq!(std::fs::read_to_string(out.path().join(Duplicates::FILE)).unwrap(), pairs, "{format:?}");
+    }
+    let out = Folder::new(&[("duplicates.jsonl", "")]);
+    let message = data.convert(out.0.path(), Format::Csv, &|_| {}).unwrap_err().to_string();
+    assert!(message.contains("holds duplicates.jsonl already"), "pairs of other items: {message}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]

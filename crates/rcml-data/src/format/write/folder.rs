@@ -10,9 +10,9 @@ use super::picture::Names;
 use super::{Row, csv, lines, parquet, row, webdataset, write_lines};
 use crate::format::path::stays_inside;
 use crate::whole::{Wrong, write_file};
-use crate::{Dataset, Error, Format, Result};
+use crate::{Dataset, Duplicates, Error, Format, Result};
 
-/// Writes everything: tables, pictures, arrays, `dataset.toml`. `progress` is told how many items are done.
+/// Writes everything: tables, pictures, arrays, known duplicates, `dataset.toml`. `progress` is told how many items are done.
 pub(crate) fn convert(dataset: &Dataset, dir: &Path, format: Format, progress: &dyn Fn(usize)) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io(dir, e))?;
     refuse_what_is_there(dir)?;
@@ -66,6 +66,7 @@ pub(crate) fn convert(dataset: &Dataset, dir: &Path, format: Format, progress: &
     }
     relations_and_edges(dataset, dir, format)?;
     arrays(dataset, dir)?;
+    Duplicates::carry(dataset, std::slice::from_ref(&dataset.root), dir)?;
     write_file(&dir.join(crate::format::info::FILE), |file| Ok(std::io::Write::write_all(file, info.as_bytes())?))
 }
 
@@ -104,7 +105,7 @@ fn compressed(file: &mut impl std::io::Write, rows: impl Iterator<Item = Result<
 
 /// A folder that has tables already would have two of one, or a mixture of both.
 fn refuse_what_is_there(dir: &Path) -> Result<()> {
-    let tables = ["items", "relations", "edges", "dataset"];
+    let tables = ["items", "relations", "edges", "dataset", "duplicates"];
     let entries = std::fs::read_dir(dir).map_err(|e| Error::io(dir, e))?;
     for entry in entries.flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
