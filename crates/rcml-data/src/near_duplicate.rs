@@ -118,10 +118,10 @@ impl DuplicateReport {
 
 /// Finds the near-duplicates of a dataset.
 ///
-/// Pictures are compared by a 64-bit difference hash (after N. Krawetz: is each of 9 x 8 grey cells darker than the next one)
-/// and then by small grey copies; texts by their words and pairs of words. What
-/// is a duplicate of a duplicate is in one group with both, whatever the order of the items. Two items whose pictures are alike are duplicates
-/// whatever their texts say, and the other way round: either makes an item a false negative of the other in that view.
+/// Pictures are compared by a 64-bit difference hash (after N. Krawetz: is each of 9 x 8 grey cells darker than the next
+/// one) and then by small grey copies; texts by their words and pairs of words. What is a duplicate of a duplicate is in one
+/// group with both, whatever the order of the items. Two items whose pictures are alike are duplicates whatever their texts
+/// say, and the other way round: either makes an item a false negative of the other in that view.
 ///
 /// # Errors
 /// Options that nothing can meet.
