@@ -195,11 +195,13 @@ impl RunConfig {
             ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),
             ("optimizer.beta1", optimizer.beta1, 0.0, 0.999_999),
             ("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999),
-            ("optimizer.epsilon", optimizer.epsilon, 0.0, 1.0),
+            // Below, a parameter without a gradient so far would be moved by 0 / 0.
+            ("optimizer.epsilon", optimizer.epsilon, f64::from(f32::MIN_POSITIVE), 1.0),
             ("optimizer.clip_norm", optimizer.clip_norm, 0.0, f64::MAX),
         ] {
             if !(low..=high).contains(&value) {
-                let range = if high == f64::MAX { format!("at least {low}") } else { format!("from {low} to {high}") };
+                let range =
+                    if high == f64::MAX { format!("at least {low}") } else { format!("from {low:?} to {high:?}") };
                 return fail(format!("{key}: expected a number {range}, found {value}"));
             }
         }

@@ -244,10 +244,11 @@ impl Divergence for HardNegatives {
         let log_r = gained(1.0 + self.beta) - gained(self.beta) + count.clone().log();
         // Everything is divided by e^shift, so that nothing overflows at a low temperature.
         let shift = positive.clone().max_pair(log_r.clone()).detach();
-        let own = (positive - shift.clone()).exp();
+        let own = (positive.clone() - shift.clone()).exp();
         let corrected = (log_r - shift.clone()).exp() - own.clone() * count.clone().mul_scalar(self.tau_plus);
-        let least = count * (block.scale.clone().neg() - shift).exp();
+        let least = count * (block.scale.clone().neg() - shift.clone()).exp();
         let negative = corrected.div_scalar(1.0 - self.tau_plus).max_pair(least);
-        row((own.clone() + negative).log() - own.log())
+        // The positive itself may be so far below the negatives that its exponential is 0: not its logarithm, which is known.
+        row((own + negative).log() - (positive - shift))
     }
 }
