@@ -92,9 +92,10 @@ pub struct OptimizerConfig {
     /// Learning rate at its highest.
     pub learning_rate: f64,
     /// Factors on the learning rate of parts of the model: the start of parameter names (`text`, `image.transformer`, ...), up to a
-    /// dot. The longest that fits counts.
+    /// dot or the whole of it. The longest that fits counts.
     pub rates: BTreeMap<String, f64>,
-    /// Learning rate at the last step, as a share of the highest.
+    /// What the learning rate falls to, as a share of the highest. It would be there one step after the last: a run of few steps ends
+    /// well above it, one of three steps at about half of the highest.
     pub final_share: f64,
     /// Share of the steps in which the rate rises from 0.
     pub warmup: f64,
@@ -111,8 +112,18 @@ pub struct OptimizerConfig {
 }
 
 /// Parts of the model that have parameters to train.
-const PARTS: [&str; 9] =
-    ["text", "text_states", "image", "image_states", "features", "conditioner", "fusion", "roles", "temperature"];
+const PARTS: [&str; 10] = [
+    "text",
+    "text_states",
+    "image",
+    "image_states",
+    "features",
+    "conditioner",
+    "fusion",
+    "roles",
+    "translation",
+    "temperature",
+];
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
