@@ -97,6 +97,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 between: Between::Inter,
                 temperature: None,
                 // The paper's -10 is for tens of thousands of pairs a batch.
+                teacher: None,
                 parameters: BTreeMap::from([("bias".into(), -5.0)]),
             };
             let objective = ObjectiveConfig { same_item: 0.0, terms: vec![term], ..base.objective };

@@ -12,6 +12,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "-log(e^l+ / (e^l+ + max((R - t M e^l+)/(1-t), M e^(-1/tau))))",
         when: "easy negatives: weighs the hard ones",
         place: Place::Items,
+        temperature: true,
         parameters: &[
             Parameter { name: "beta", default: 1.0, min: 0.0, max: 100.0, what: "concentration on hard negatives" },
             Parameter {
@@ -84,6 +85,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         name: "tcl-local",
         function: "tcl_local",
         source: "Yang et al. 2022 (TCL)",
+        temperature: true,
         provenance: Provenance::Code,
         sockets: ["cosine with tokens", "tokens of all items", "own tokens", "cross-entropy, each positive for itself"],
         formula: "-mean_k log softmax over {own token k, others' tokens}",
@@ -97,6 +99,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         name: "slap",
         function: "slap",
         source: "Guinot et al. 2025 (SLAP)",
+        temperature: true,
         provenance: Provenance::Code,
         sockets: ["cosine", "none", "partner", "2 - 2 cos"],
         formula: "l_inter [D(q_x, z_y) + D(q_y, z_x)] + l_intra [D(q_x, z_x) + D(q_y, z_y)]",
@@ -139,6 +142,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         provenance: Provenance::Paper,
         sockets: ["-", "none", "-", "decorrelation of channels"],
         formula: "sum_k (1 - C_kk)^2 + w sum_{a != b} C_ab^2",
+        temperature: true,
         when: "beside a contrast, against redundant channels",
         place: Place::Items,
         parameters: &[Parameter {
@@ -152,6 +156,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         fixture: "w = .005",
     },
     MethodInfo {
+        temperature: false,
         name: "clsr",
         function: "clsr",
         source: "Contrastive Latent Space Reconstruction Learning for Audio-Text Retrieval (CLSR), style",
@@ -165,3 +170,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         fixture: "g = .5, l1 = .3, l2 = .2",
     },
 ];
+        temperature: false,
+        temperature: false,
+        temperature: false,
+        temperature: true,
