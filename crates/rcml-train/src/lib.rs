@@ -15,6 +15,7 @@
 //! # Ok::<(), rcml_train::Error>(())
 //! ```
 
+mod alike;
 mod checkpoint;
 mod clip;
 mod config;
@@ -34,6 +35,7 @@ mod schedule;
 mod start;
 mod step;
 mod steps;
+mod teacher;
 mod validation;
 
 pub use config::{OptimizerConfig, RunConfig, TrainingConfig};

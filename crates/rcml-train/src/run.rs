@@ -149,7 +149,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let (next, mut values) = update(model, &mut optimizer, of_parts, clip, terms, progress.step + 1)?;
         model = next.follow(&config.model, means);
         if let Some(momentum) = &mut momentum {
-            momentum.advance(&model, &config.model, seen);
+            momentum.advance(&model, &config.model, &input.ids, seen);
         }
         progress.step += 1;
         // A sparse graph may leave a batch without a pair; a run of such batches means that there is nothing to learn from.

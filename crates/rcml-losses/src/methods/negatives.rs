@@ -1,5 +1,7 @@
 //! Hard, generated and queued negatives, and hinges.
 
+use std::collections::HashMap;
+
 use burn::tensor::Tensor;
 
 use crate::Denominator;
@@ -36,17 +38,25 @@ pub fn vse(contest: &Contest, targets: &Matching, margin: f64, over: HingeOver, 
 #[derive(Debug, Clone)]
 pub struct Queue {
     rows: Option<Tensor<2>>,
+    /// Whose embedding each row is.
+    ids: Vec<u32>,
     capacity: usize,
 }
 
 impl Queue {
     /// An empty queue for `capacity` rows.
     pub fn new(capacity: usize) -> Self {
-        Self { rows: None, capacity }
+        Self { rows: None, ids: vec![], capacity }
     }
 
-    /// Appends rows `[N, D]`, without gradient, and forgets the oldest beyond the capacity.
-    pub fn push(&mut self, rows: Tensor<2>) {
+    /// Appends rows `[N, D]`, without gradient, of the items with these ids, and forgets the oldest beyond the capacity.
+    ///
+    /// # Panics
+    /// If there is not one id a row.
+    pub fn push(&mut self, rows: Tensor<2>, ids: &[u32]) {
+        assert_eq!(rows.dims()[0], ids.len(), "ids are not one a row");
+        self.ids.extend(ids);
+        self.ids.drain(..self.ids.len().saturating_sub(self.capacity));
         let rows = rows.without_autodiff();
         let all = match self.rows.take() {
             Some(old) => Tensor::cat(vec![old, rows], 0),
@@ -60,6 +70,19 @@ impl Queue {
     /// The rows held, oldest first; `None` = none.
     pub fn rows(&self) -> Option<&Tensor<2>> {
         self.rows.as_ref()
+    }
+
+    /// Whose rows are held, in their order.
+    pub fn ids(&self) -> &[u32] {
+        &self.ids
+    }
+
+    /// For each list of ids, the rows held of them: an item does not compete against what was made of itself earlier, nor against what
+    /// cannot be told from it.
+    pub fn known(&self, alike: &[Vec<u32>]) -> SparseRows {
+        let mut held: HashMap<u32, Vec<u32>> = HashMap::new();
+        self.ids.iter().zip(0..).for_each(|(id, row)| held.entry(*id).or_default().push(row));
+        SparseRows::new(alike.iter().map(|ids| ids.iter().filter_map(|id| held.get(id)).flatten().copied()))
     }
 
     /// Number of rows held.
@@ -92,7 +115,8 @@ impl Queue {
 /// # Shapes
 /// - x_momentum: `[N, D]`, what the momentum encoder makes of the anchors
 pub fn tcl_cross(contest: &Contest, x_momentum: Tensor<2>, share: f64, temperature: f64, logits: &Logits) -> Tensor<1> {
-    let soft = Distribution::softmax(x_momentum.unsqueeze_dim(0), contest.views[1].clone(), temperature);
+    let columns = contest.views[1].clone();
+    let soft = Distribution::softmax_among(x_momentum.unsqueeze_dim(0), columns, temperature, &contest.candidates);
     contest.against(&CrossEntropy, &contest.distribution().mixed(share, soft), logits)
 }
 
@@ -124,5 +148,24 @@ pub fn tcl_local(global: Tensor<2>, locals: Tensor<3>, real: &[bool], logits: &L
 impl Contest {
     fn separate(&self, logits: &Logits) -> Tensor<1> {
         self.against(&Separate { denominator: Denominator::Joint }, &self.positives, logits)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_knows_whose_rows_it_holds() {
+        let device = rcml_kernels::device::parse("cpu").unwrap();
+        let rows = |values: &[f32]| Tensor::<1>::from_floats(values, &device).reshape([values.len(), 1]);
+        let mut queue = Queue::new(4);
+        queue.push(rows(&[1.0, 2.0, 3.0]), &[7, 5, 9]);
+        queue.push(rows(&[4.0, 5.0]), &[5, 8]);
+        assert_eq!(queue.ids(), [5, 9, 5, 8], "the oldest is gone");
+        let held: Vec<f32> = queue.rows().unwrap().clone().try_into_vec_as().unwrap();
+        assert_eq!(held, [2.0, 3.0, 4.0, 5.0]);
+        let known = queue.known(&[vec![5], vec![7], vec![8, 9]]);
+        assert_eq!(known, SparseRows::new([vec![0, 2], vec![], vec![1, 3]]));
     }
 }

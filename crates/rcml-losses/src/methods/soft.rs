@@ -77,7 +77,7 @@ pub fn sdm(contest: &Contest, logits: &Logits) -> Tensor<1> {
 pub fn hycd(contest: &Contest, teacher: [&Tensor<2>; 2], temperature: f64, share: f64, logits: &Logits) -> Tensor<1> {
     let n = teacher[0].dims()[0];
     let one_way = |side: &Contest, [p, q]: [&Tensor<2>; 2]| {
-        let soft = Distribution::softmax(group(p), group(q), temperature);
+        let soft = Distribution::softmax_among(group(p), group(q), temperature, &side.candidates);
         let targets = Distribution::from(Matching::own(n)).mixed(1.0 - share, soft);
         side.against(&Kl { factor: temperature * temperature }, &targets, logits)
     };

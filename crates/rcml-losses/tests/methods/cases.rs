@@ -196,10 +196,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 mix_co(whole.mix(i.a.clone()), i.b.clone(), &whole, &i.logits)
             }),
         ),
-        case("m3col", 0.1, |i| m3col(&two(i), &i.mixture(), &i.logits).unwrap(), {
+        case("m3col", 0.1, |i| m3col(&both(i), &i.mixture(), &i.logits).unwrap(), {
             Clip(1.0, |i| {
                 let whole = Mixture::new(vec![1.0; i.n()], i.labels(&[1, 0, 2]));
-                m3col(&two(i), &whole, &i.logits).unwrap()
+                m3col(&both(i), &whole, &i.logits).unwrap()
             })
         }),
         case(
@@ -260,17 +260,20 @@ pub(crate) fn cases() -> Vec<Case> {
             // Antipodal points.
             Value(-8.0, |i| cross_uniformity(first_rows(&i.a), first_rows(&i.a).neg(), 2.0, &i.logits)),
         ),
-        case("cua", 0.5, |i| cuaxu(i.a.clone(), i.b.clone(), false, &i.logits), {
+        case("cua", 0.5, |i| i.contest().both_ways(|side| cua(side, &i.logits)), {
             Equal(
-                |i| cuaxu(i.a.clone(), i.b.clone(), false, &i.logits) - cua_terms(i.a.clone(), i.b.clone(), &i.logits),
+                |i| {
+                    let whole = i.contest().both_ways(|side| cua(side, &i.logits));
+                    whole - i.contest().both_ways(|side| cua_terms(side, &i.logits))
+                },
                 |i| clip(&i.a, &i.b, &i.logits),
             )
         }),
-        case("cuaxu", 0.5, |i| cuaxu(i.a.clone(), i.b.clone(), true, &i.logits), {
+        case("cuaxu", 0.5, |i| i.contest().both_ways(|side| cuaxu(side, &i.logits)), {
             Equal(
-                |i| cuaxu(i.a.clone(), i.b.clone(), true, &i.logits),
+                |i| i.contest().both_ways(|side| cuaxu(side, &i.logits)),
                 |i| {
-                    cuaxu(i.a.clone(), i.b.clone(), false, &i.logits)
+                    i.contest().both_ways(|side| cua(side, &i.logits))
                         + cross_uniformity(i.a.clone(), i.b.clone(), 2.0, &i.logits)
                 },
             )
@@ -278,12 +281,9 @@ pub(crate) fn cases() -> Vec<Case> {
         case(
             "m2-mix",
             0.5,
-            |i| m2_mix(i.a.clone(), i.b.clone(), 0.3, &i.logits),
+            |i| m2_mix(&i.contest(), 0.3, &i.logits),
             // At share 0 the mixtures are y: InfoNCE from x, and from y with y's own set off the diagonal.
-            Equal(
-                |i| m2_mix(i.a.clone(), i.b.clone(), 1.0, &i.logits),
-                |i| m2_mix(i.b.clone(), i.a.clone(), 0.0, &i.logits),
-            ),
+            Equal(|i| m2_mix(&i.contest(), 1.0, &i.logits), |i| m2_mix(&i.contest().reversed(), 0.0, &i.logits)),
         ),
         case("rafa", 0.5, |i| rafa(i.a.clone(), i.b.clone(), i.frozen[2].clone()), {
             Value(0.0, |i| rafa(i.a.clone(), i.a.clone(), i.frozen[0].clone()))
@@ -307,20 +307,20 @@ pub(crate) fn cases() -> Vec<Case> {
             Value(0.0, |i| kernel_joint_entropy(first_rows(&i.a), first_rows(&i.b), 0.5, &i.logits))
         }),
         case("pairwise", 0.5, |i| every_pair(i, views(i)), Clip(1.0, |i| every_pair(i, two(i)))),
-        case("symile", 0.5, |i| symile(&views(i), Tuples::All, &i.logits).unwrap(), {
-            Clip(1.0, |i| symile(&two(i), Tuples::All, &i.logits).unwrap())
+        case("symile", 0.5, |i| symile(&all(i), Tuples::All, &i.logits).unwrap(), {
+            Clip(1.0, |i| symile(&both(i), Tuples::All, &i.logits).unwrap())
         }),
         case(
             "gram",
             0.07,
-            |i| gram(&views(i), 0.1, &i.logits).unwrap(),
-            Value(2.044_486_064, |i| gram(&views(i), 0.0, &i.logits.at(0.07)).unwrap()),
+            |i| gram(&all(i), 0.1, &i.logits).unwrap(),
+            Value(2.044_486_064, |i| gram(&all(i), 0.0, &i.logits.at(0.07)).unwrap()),
         ),
-        case("mv-info-nce", 0.5, |i| mv_info_nce(&views(i), &i.logits).unwrap(), {
-            Value(1.225_533_109, |i| mv_info_nce(&two(i), &i.logits).unwrap())
+        case("mv-info-nce", 0.5, |i| mv_info_nce(&all(i), &i.logits).unwrap(), {
+            Value(1.225_533_109, |i| mv_info_nce(&both(i), &i.logits).unwrap())
         }),
-        case("mv-dhel", 0.5, |i| mv_dhel(&views(i), &i.logits).unwrap(), {
-            Value(1.482_173_510, |i| mv_dhel(&two(i), &i.logits).unwrap())
+        case("mv-dhel", 0.5, |i| mv_dhel(&all(i), &i.logits).unwrap(), {
+            Value(1.482_173_510, |i| mv_dhel(&both(i), &i.logits).unwrap())
         }),
     ]
 }

@@ -47,7 +47,7 @@ pub(super) const METHODS: [MethodInfo; 10] = [
     },
     MethodInfo {
         name: "cua",
-        function: "cua_terms",
+        function: "cua",
         source: "Fahim et al. 2024 (CUA)",
         provenance: Provenance::Paper,
         sockets: ["cosine", "in batch", "identity", "cross-entropy, uniformity, alignment"],
