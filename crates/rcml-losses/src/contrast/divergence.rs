@@ -218,6 +218,23 @@ impl Divergence for Hinge {
     }
 }
 
+/// Mean over negatives j of -log sigmoid(l_positive - l_j): the chance that a positive is ranked above a negative, pair by pair
+/// (Rendle et al. 2009).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ranking;
+
+impl Divergence for Ranking {
+    type Targets = Matching;
+    const NEEDS_NEGATIVE: bool = true;
+
+    fn rows(&self, block: &Block) -> Tensor<2> {
+        let negatives = block.negatives();
+        let positive = (block.logits.clone() * block.target.clone()).sum_dim(2);
+        let count = negatives.clone().sum_dim(2).clamp_min(1.0);
+        row((softplus(block.logits.clone() - positive) * negatives).sum_dim(2) / count)
+    }
+}
+
 /// Cross-entropy whose negatives are weighted towards the hard ones and corrected for false ones (Robinson et al. 2021).
 ///
 /// ```text

@@ -58,6 +58,13 @@ impl Batch<'_> {
                 let (beta, share) = (term.parameter("beta"), term.parameter("tau_plus"));
                 mean(&|side| methods::hcl(side, &own, beta, share, logits))
             }
+            "bpr" => mean(&|side| methods::bpr(side, &own, logits)),
+            "m3el" => {
+                let weights = [term.parameter("inter"), term.parameter("intra")];
+                let side =
+                    |which: usize| methods::m3el(&directions[which], views.candidates[which].clone(), weights, logits);
+                (side(0) + side(1)).mul_scalar(0.5)
+            }
             "tcl" => {
                 let followed = [pair[0].momentum.as_ref()?, pair[1].momentum.as_ref()?];
                 return Some(self.tcl(term, &directions, followed, rows, logits));
@@ -81,6 +88,7 @@ impl Batch<'_> {
                 mean(&|side| methods::vse(side, &own, margin, over, &raw)).mul_scalar(2.0)
             }
             "barlow" => mean_of(&|x, y| methods::barlow(x, y, term.parameter("weight"))),
+            "orthogonality" => mean_of(&methods::orthogonality),
             "align" => mean_of(&methods::alignment),
             "uniformity" => {
                 let t = term.parameter("t");

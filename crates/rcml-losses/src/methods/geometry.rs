@@ -72,6 +72,26 @@ pub fn cuaxu(contest: &Contest, logits: &Logits) -> Tensor<1> {
     cua(contest, logits) + spread(contest, 2.0, logits)
 }
 
+/// What keeps two modalities from saying the same, of REARM: mean over channels a, b of (sum_i x_ia y_ib)^2, of batch-centred rows
+/// divided by their length, which gets no gradient. 0 where no channel of one goes with a channel of the other. Provenance: code.
+///
+/// # Shapes
+/// - x, y: `[N, D]`
+pub fn orthogonality(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
+    let lengths = |z: &Tensor<2>| (z.clone() - z.clone().mean_dim(0)).square().sum_dim(1).clamp_min(1e-12).sqrt();
+    let lengths = [lengths(&x).detach(), lengths(&y).detach()];
+    orthogonality_at(x, y, lengths)
+}
+
+/// [`orthogonality`] with lengths that are known, `[N, 1]` each.
+///
+/// # Shapes
+/// As [`orthogonality`].
+pub fn orthogonality_at(x: Tensor<2>, y: Tensor<2>, [of_x, of_y]: [Tensor<2>; 2]) -> Tensor<1> {
+    let centred = |z: Tensor<2>, length: Tensor<2>| (z.clone() - z.mean_dim(0)) / length;
+    centred(x, of_x).transpose().matmul(centred(y, of_y)).square().mean()
+}
+
 /// Common and salient parts (SepCLR, Louiset et al. 2024): (1/N) sum_i log (1/N) sum_j exp(-||c_i - c_j||^2 / 2t)
 /// exp(-||s_i - s_j||^2 / 2t), which is 0 where everything is equal and falls as the joint entropy grows. Added to the loss with
 /// a weight, it keeps the parts from saying the same. Provenance: code.

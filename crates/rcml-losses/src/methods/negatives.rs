@@ -1,4 +1,4 @@
-//! Hard, generated and queued negatives, and hinges.
+//! Hard, generated and queued negatives, hinges and rankings.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use crate::Denominator;
 use crate::contrast::{
     Candidates, Contest, CrossEntropy, Distribution, HardNegatives, Hinge, HingeOver, Logits, Matching, Positives,
-    Separate,
+    Ranking, Separate,
 };
 use rcml_kernels::SparseRows;
 
@@ -32,6 +32,55 @@ pub fn extra_negatives(x: Tensor<2>, y: Tensor<2>, extra: Tensor<2>, logits: &Lo
 /// direction; the published loss is the SUM of both. Logits at temperature 1. Provenance: paper.
 pub fn vse(contest: &Contest, targets: &Matching, margin: f64, over: HingeOver, logits: &Logits) -> Tensor<1> {
     contest.against(&Hinge { margin, over }, targets, logits)
+}
+
+/// Bayesian personalised ranking (Rendle et al. 2009), the ranking of REARM: mean over negatives of -log sigmoid(l+ - l). One direction.
+/// Published on raw scores, which is temperature 1. Provenance: code.
+pub fn bpr(contest: &Contest, targets: &Matching, logits: &Logits) -> Tensor<1> {
+    contest.against(&Ranking, targets, logits)
+}
+
+/// Weighted inter- and intra-modal contrast of M3EL: the anchor's own modality stands in the denominator as well, itself left out.
+/// l = inter <x_i, y_j> and intra <x_i, x_j>, over the temperature; 1 and 0.8 are the defaults. One direction; the published loss is
+/// the mean of both. Provenance: code, which keeps the row itself with a logit of 0 in place of leaving it out.
+///
+/// # Shapes
+/// - contest: N anchors x against N candidates y
+/// - own: `[N, D]`, the anchors' modality as candidates
+pub fn m3el(contest: &Contest, own: Tensor<2>, [inter, intra]: [f64; 2], logits: &Logits) -> Tensor<1> {
+    let [_, n, m] = contest.candidates.shape();
+    let own: Tensor<3> = own.unsqueeze_dim(0);
+    let columns = vec![contest.views[1].clone().mul_scalar(inter), own.mul_scalar(intra)];
+    let out = contest.candidates.excluded();
+    // Whom a row does not compete against it does not meet in its own modality either.
+    let twice = |row: usize| {
+        let own = out.row(row).iter().copied().filter(|column| (*column as usize) < n).chain([row as u32]);
+        out.row(row).iter().copied().chain(own.map(|column| m as u32 + column)).collect::<Vec<_>>()
+    };
+    let candidates = Candidates::all([1, n, m + n]).excluding(&SparseRows::new((0..n).map(twice)));
+    let views = vec![contest.views[0].clone(), Tensor::cat(columns, 1)];
+    Contest { views, candidates, positives: contest.positives.clone() }.cross_entropy(logits)
+}
+
+/// CleanCLIP (Bansal et al. 2023): CLIP, and each modality against an augmented view of itself, one direction each as released:
+/// across CLIP(x, y) + within (InfoNCE(x, x') + InfoNCE(y, y')) / 2. Provenance: code.
+///
+/// # Shapes
+/// - contest: N anchors x against N candidates y
+/// - augmented: x' and y', `[N, D]` each
+pub fn clean_clip(
+    contest: &Contest,
+    augmented: [Tensor<2>; 2],
+    [across, within]: [f64; 2],
+    logits: &Logits,
+) -> Tensor<1> {
+    let clip = contest.both_ways(|side| side.cross_entropy(logits));
+    let to_itself = |which: usize, other: &Tensor<2>| {
+        let views = vec![contest.views[which].clone(), other.clone().unsqueeze_dim(0)];
+        Contest { views, ..contest.clone() }.cross_entropy(logits)
+    };
+    let alone = to_itself(0, &augmented[0]) + to_itself(1, &augmented[1]);
+    clip.mul_scalar(across) + alone.mul_scalar(0.5 * within)
 }
 
 /// The embeddings of past batches, oldest first, of a momentum encoder: more negatives than a batch holds (MoCo, He et al. 2020).

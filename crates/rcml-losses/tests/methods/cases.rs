@@ -185,6 +185,16 @@ pub(crate) fn cases() -> Vec<Case> {
             Clip(1.0, |i| hycd(&i.contest(), [&i.frozen[2], &i.frozen[1]], 1.0, 1.0, &i.logits)),
         ),
         case(
+            "mod-x",
+            0.5,
+            |i| {
+                let contest = Contest::own(i.c.clone(), i.b.clone());
+                mod_x(&contest, [&i.frozen[0], &i.frozen[1]], 0.5, &i.logits)
+            },
+            // An old model that is wrong everywhere is not heard.
+            OneWay(|i| mod_x(&i.contest(), [&i.frozen[2], &i.frozen[1]], 0.5, &i.logits)),
+        ),
+        case(
             "mix-co",
             0.1,
             |i| {
@@ -207,6 +217,32 @@ pub(crate) fn cases() -> Vec<Case> {
             0.5,
             |i| hcl(&i.contest(), &i.own(), 1.0, 0.1, &i.logits),
             OneWay(|i| hcl(&i.contest(), &i.own(), 0.0, 0.0, &i.logits)),
+        ),
+        case(
+            "m3el",
+            0.5,
+            |i| {
+                let one = |side: &Contest| side.views[0].clone().squeeze_dim::<2>(0);
+                i.contest().both_ways(|side| m3el(side, one(side), [1.0, 0.8], &i.logits))
+            },
+            // Without what is in the same modality.
+            OneWay(|i| {
+                let far = i.a.clone().mul_scalar(0.0) - 100.0;
+                m3el(&i.contest(), far, [1.0, 1.0], &i.logits)
+            }),
+        ),
+        case("bpr", 0.5, |i| bpr(&i.contest(), &i.own(), &i.logits), {
+            // Nothing is ranked.
+            Value(std::f64::consts::LN_2, |i| {
+                let flat = Logits { scale: i.logits.scale.clone().mul_scalar(0.0), ..i.logits.clone() };
+                bpr(&i.contest(), &i.own(), &flat)
+            })
+        }),
+        case(
+            "clean-clip",
+            0.5,
+            |i| clean_clip(&i.contest(), [i.c.clone(), i.c.clone()], [1.0, 1.0], &i.logits),
+            Clip(1.0, |i| clean_clip(&i.contest(), [i.c.clone(), i.c.clone()], [1.0, 0.0], &i.logits)),
         ),
         case(
             "extra-negatives",
@@ -284,6 +320,17 @@ pub(crate) fn cases() -> Vec<Case> {
             |i| m2_mix(&i.contest(), 0.3, &i.logits),
             // At share 0 the mixtures are y: InfoNCE from x, and from y with y's own set off the diagonal.
             Equal(|i| m2_mix(&i.contest(), 1.0, &i.logits), |i| m2_mix(&i.contest().reversed(), 0.0, &i.logits)),
+        ),
+        smooth(
+            case("orthogonality", 0.5, |i| orthogonality(i.a.clone(), i.b.clone()), {
+                // Rows that are all the same have nothing in common with anything.
+                Value(0.0, |i| orthogonality(first_rows(&i.a), i.b.clone()))
+            }),
+            |i| {
+                let centred = |z: &Tensor<2>| z.clone() - z.clone().mean_dim(0);
+                let lengths = [0, 1].map(|which| centred(&i.frozen[which]).square().sum_dim(1).sqrt());
+                orthogonality_at(i.a.clone(), i.b.clone(), lengths)
+            },
         ),
         case("rafa", 0.5, |i| rafa(i.a.clone(), i.b.clone(), i.frozen[2].clone()), {
             Value(0.0, |i| rafa(i.a.clone(), i.a.clone(), i.frozen[0].clone()))

@@ -1,8 +1,8 @@
 //! Every method gives its known value, on every device.
 
-use burn::tensor::{DType, Device, Tensor};
-use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, MaxSim, Scorer, Volume};
-use rcml_losses::methods::{Views, cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, Matching, MaxSim, Scorer, Volume};
+use rcml_losses::methods::{Views, bpr, cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
 use rcml_losses::{METHODS, Provenance};
 
 use crate::cases::{Limit, Loss, cases};
@@ -89,7 +89,7 @@ fn every_method_meets_its_limit() {
 /// Forms and halves of methods beside those of the table.
 #[test]
 fn other_forms_give_their_oracles() {
-    let others: [(&str, f64, f64, Loss); 9] = [
+    let others: [(&str, f64, f64, Loss); 10] = [
         ("InfoNCE, B to A", 0.5, 0.857_412_867, |i| i.contest().reversed().cross_entropy(&i.logits)),
         ("several positives, both ways", 0.5, 1.311_161_033, |i| {
             i.labelled(&[0, 0, 1]).both_ways(|side| side.cross_entropy(&i.logits))
@@ -100,6 +100,12 @@ fn other_forms_give_their_oracles() {
             i.contest().both_ways(|side| sdm(side, &i.logits)).mul_scalar(2.0)
         }),
         ("hcl, tau+ = 0", 0.5, 0.914_396_039, |i| hcl(&i.contest(), &i.own(), 1.0, 0.0, &i.logits)),
+        ("bpr of scores .9 and .4", 1.0, 0.474_076_984, |i| {
+            let rows =
+                |values: [[f64; 2]; 2]| Tensor::<2>::from_data(TensorData::from(values), (&i.a.device(), i.a.dtype()));
+            let contest = Contest::own(rows([[1.0, 0.0], [0.0, 1.0]]), rows([[0.9, 0.4], [0.4, 0.9]]));
+            bpr(&contest, &Matching::own(2), &i.logits)
+        }),
         ("vse++", 0.5, 0.462_894_305, |i| hinge(i, 0.2, HingeOver::Hardest)),
         ("mv-info-nce of two", 0.5, 1.225_533_109, |i| mv_info_nce(&both(i), &i.logits).unwrap()),
         ("mv-dhel of two", 0.5, 1.482_173_510, |i| mv_dhel(&both(i), &i.logits).unwrap()),

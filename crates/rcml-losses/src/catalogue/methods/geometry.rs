@@ -2,7 +2,7 @@
 
 use crate::catalogue::{MethodInfo, Parameter, Place, Provenance};
 
-pub(super) const METHODS: [MethodInfo; 10] = [
+pub(super) const METHODS: [MethodInfo; 11] = [
     MethodInfo {
         name: "align",
         function: "alignment",
@@ -108,6 +108,20 @@ pub(super) const METHODS: [MethodInfo; 10] = [
         fixture: "r = C",
     },
     MethodInfo {
+        name: "orthogonality",
+        function: "orthogonality",
+        source: "Refining Contrastive Learning and Homography Relations for Multi-Modal Recommendation (REARM)",
+        provenance: Provenance::Code,
+        sockets: ["-", "none", "-", "square of channels' products"],
+        formula: "mean_ab ((X^T Y)_ab)^2, rows centred and of length 1",
+        when: "modalities that should add to each other instead of repeating",
+        place: Place::Items,
+        temperature: false,
+        parameters: &[],
+        oracle: 0.286_796_467,
+        fixture: "",
+    },
+    MethodInfo {
         name: "gap-guard",
         function: "GapGuard",
         source: "Can Representation Gaps Be the Key to Enhancing Robustness in Graph-Text Alignment? (LLM4GTA), style",
@@ -116,6 +130,7 @@ pub(super) const METHODS: [MethodInfo; 10] = [
         formula: "contrast [g < top] + w max(0, g - top)^2, g = running mean <x_i, y_i>",
         when: "a gap that should stay open",
         place: Place::Library("a running mean over steps"),
+        temperature: false,
         parameters: &[],
         oracle: 1.118_809_082,
         fixture: "top = .69, two batches",
@@ -129,8 +144,8 @@ pub(super) const METHODS: [MethodInfo; 10] = [
         formula: "align + unif of c and s, ||s_bg - s0||^2, w kJEM(c, s)",
         when: "relation-free and relation-specific parts of an item",
         place: Place::Library("two heads and a background set"),
-        parameters: &[],
         temperature: false,
+        parameters: &[],
         oracle: 0.498_141_975,
         fixture: "parts A, B and B, C; background C; w = .1",
     },
@@ -143,10 +158,9 @@ pub(super) const METHODS: [MethodInfo; 10] = [
         formula: "mean_i log mean_j exp(-||c_i-c_j||^2/2t) exp(-||s_i-s_j||^2/2t)",
         when: "keeps two parts of an embedding from saying the same",
         place: Place::Library("two heads"),
-        parameters: &[],
         temperature: false,
+        parameters: &[],
         oracle: -0.927_722_528,
         fixture: "t = .5",
     },
 ];
-        temperature: false,

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{MethodInfo, Parameter, Place, Provenance};
 
-pub(super) const METHODS: [MethodInfo; 8] = [
+pub(super) const METHODS: [MethodInfo; 9] = [
     MethodInfo {
         name: "space2",
         function: "space2",
@@ -94,6 +94,20 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         fixture: "teacher <C,B>, T = 1, a = .5",
     },
     MethodInfo {
+        name: "mod-x",
+        function: "mod_x",
+        source: "Ni et al. 2023 (Mod-X)",
+        provenance: Provenance::Paper,
+        sockets: ["cosine", "in batch", "old model where it is right, else identity", "KL"],
+        formula: "mean_i KL(T_i, softmax(S_i/tau)), T_i = old softmax if its top is i, else i alone",
+        when: "training on a stream without losing what was known",
+        place: Place::Library("embeddings of the model before training"),
+        temperature: true,
+        parameters: &[],
+        oracle: 1.154_010_879,
+        fixture: "new <C,B>, old <A,B>",
+    },
+    MethodInfo {
         name: "mix-co",
         function: "mix_co",
         source: "Scotti et al. 2023 (MindEye)",
@@ -102,6 +116,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "-l_i log p_ii - (1-l_i) log p_ik, and transposed",
         when: "few items: mixed inputs are new ones",
         place: Place::Library("mixed inputs, encoded; `m3col` mixes embeddings"),
+        temperature: true,
         parameters: &[],
         oracle: 1.730_870_301,
         fixture: "l = .7,.6,1, partners 1,0,2, tau = .1",
@@ -115,8 +130,8 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "MixCo over all ordered pairs of modalities",
         when: "shared relations between items of different labels",
         place: Place::Items,
-        parameters: &[Parameter {
         temperature: true,
+        parameters: &[Parameter {
             name: "beta",
             default: 0.15,
             min: 0.01,
@@ -127,4 +142,3 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         fixture: "as mix-co, both orders",
     },
 ];
-        temperature: true,
