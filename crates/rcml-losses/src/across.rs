@@ -13,6 +13,8 @@ use crate::{ConditionedModality, PairTargets};
 pub(crate) struct AcrossRelations {
     /// The relations that hold for each pair, P sets.
     pub(crate) holds: SparseRows,
+    /// The candidate of each pair, `[P]`.
+    candidates: Vec<u32>,
     /// `[P, U]`.
     pub(crate) similarity: Tensor<2>,
 }
@@ -52,16 +54,25 @@ impl AcrossRelations {
         let count = places.len();
         let places = Tensor::<1, Int>::from_data(TensorData::new(places, [count]), &anchors.device());
         let all = contrast_pairs(anchors.clone(), y.candidates.clone(), &asked);
-        Some(Self { holds, similarity: all.select(0, places).reshape([ends.len(), u]) })
+        let candidates = ends.iter().map(|(_, candidate)| *candidate).collect();
+        Some(Self { holds, candidates, similarity: all.select(0, places).reshape([ends.len(), u]) })
     }
 
-    /// log of the sum over the relations that do not hold for each pair of exp(scale <x_i(r'), y_j(r')>), `[P]`; about -1e9 where
-    /// all hold.
-    pub(crate) fn wrong(self, scale: &Tensor<1>) -> Tensor<1> {
+    /// log of the sum over the relations that do not hold for each pair of exp(scale <x_i(r'), y_j(r')> - correction_j), `[P]`;
+    /// about -1e9 where all hold. A candidate is drawn with the same chance whatever the relation, so what is taken off its logit
+    /// under the right one is taken off under the others, too; an empty correction takes nothing off.
+    pub(crate) fn wrong(self, scale: &Tensor<1>, correction: &[f32]) -> Tensor<1> {
         let [p, u] = self.similarity.dims();
         let mut mask = vec![1.0f32; p * u];
         self.holds.iter().for_each(|(pair, relation)| mask[pair * u + relation as usize] = 0.0);
         let mask = constant(mask, [p, u], &self.similarity);
-        row_logsumexp(self.similarity * scale.clone().unsqueeze::<2>(), mask).squeeze_dim::<1>(1)
+        let rivals = row_logsumexp(self.similarity * scale.clone().unsqueeze::<2>(), mask).squeeze_dim::<1>(1);
+        if correction.is_empty() {
+            return rivals;
+        }
+        // The same for all relations of a pair.
+        let taken: Vec<f32> = self.candidates.iter().map(|column| correction[*column as usize]).collect();
+        let taken: Tensor<1> = constant(taken, [p], &rivals);
+        rivals - taken
     }
 }

@@ -76,6 +76,8 @@ pub struct MethodInfo {
     pub when: &'static str,
     /// Where a run can use it.
     pub place: Place,
+    /// Whether it divides scores by a temperature.
+    pub temperature: bool,
     /// Numbers that it can be given.
     pub parameters: &'static [Parameter],
     /// Its value on the fixture of the tests.

@@ -1,7 +1,9 @@
 //! Terms by name, computed on the embeddings of a batch.
 
 mod items;
+mod one_set;
 mod related;
+mod two;
 
 use burn::tensor::Tensor;
 

@@ -47,7 +47,7 @@ pub use clip::clip_loss;
 pub use config::{ObjectiveConfig, TemperatureConfig};
 pub use info_nce::{Denominator, info_nce};
 pub use methods::tree_similarity;
-pub use modality::{ConditionedModality, Weighed};
+pub use modality::{ConditionedModality, Followed, Generated, Weighed};
 pub use objective::{Objective, Term};
 pub use targets::{AnchorRow, Average, PairTargets, WeightedPairs};
 pub use temperature::Temperature;

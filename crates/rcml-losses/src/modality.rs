@@ -1,13 +1,34 @@
 //! One modality of a batch, and the embedding that all of them make together.
 
 use burn::tensor::Tensor;
-use rcml_kernels::l2_normalize;
+use rcml_kernels::{SparseRows, l2_normalize};
 
 use crate::PairTargets;
 use crate::methods::Queue;
 
 /// Embeddings `[U, N, D]`, and how much each says in the fused embedding, `[U, N, 1]`; `None` = 1 each.
 pub type Weighed = (Tensor<3>, Option<Tensor<3>>);
+
+/// What a momentum encoder makes of a modality.
+#[derive(Debug, Clone)]
+pub struct Followed {
+    /// Of the batch, `[B, D]`.
+    pub rows: Tensor<2>,
+    /// Of earlier batches.
+    pub queue: Queue,
+    /// For each of the B items, which rows of the queue are no negatives of it: what was made of the item itself, and of those that are
+    /// not told from it ([`Queue::known`]).
+    pub known: SparseRows,
+}
+
+/// Generated negatives of a modality: nobody's positive.
+#[derive(Debug, Clone)]
+pub struct Generated {
+    /// `[G, D]`.
+    pub rows: Tensor<2>,
+    /// For each of the B items, which of these are true of it after all, and no negatives.
+    pub right: SparseRows,
+}
 
 /// One modality of the batch's items, embedded under each relation of the batch.
 #[derive(Debug, Clone)]
@@ -24,10 +45,10 @@ pub struct ConditionedModality {
     pub confidence: Option<(Tensor<3>, Tensor<3>)>,
     /// Every item's embedding under each relation as an anchor, `[U, B, D]`: for contrast between relations.
     pub everyone: Option<Weighed>,
-    /// What a momentum encoder makes of the batch, `[B, D]`, and what it made of earlier ones.
-    pub momentum: Option<(Tensor<2>, Queue)>,
-    /// Generated negatives, `[G, D]`: nobody's positive.
-    pub generated: Option<Tensor<2>>,
+    /// What a momentum encoder makes of it.
+    pub momentum: Option<Followed>,
+    /// Generated negatives.
+    pub generated: Option<Generated>,
 }
 
 impl ConditionedModality {

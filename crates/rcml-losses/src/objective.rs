@@ -134,7 +134,10 @@ impl Objective {
             let logits = Logits::new(scale.clone()).evaluated(Evaluation::Kernel);
             let across = || AcrossRelations::new(x, y, targets, contest.positives.rows());
             let value = match wrong.then(across).flatten() {
-                Some(pairs) => contest.separate_beside(divergence, &pairs.wrong(scale), &logits)?,
+                Some(pairs) => {
+                    let rivals = pairs.wrong(scale, targets.correction());
+                    contest.separate_beside(divergence, &rivals, &logits)?
+                }
                 None => contest.against(&divergence, &contest.positives, &logits),
             };
             return Some(Term { name: format!("{kind}/{}>{}", x.name, y.name), weight, value });

@@ -151,6 +151,11 @@ impl PairTargets {
         &self.positives
     }
 
+    /// Candidates that take no part in each anchor's row.
+    pub(crate) fn all_excluded(&self) -> &SparseRows {
+        &self.excluded
+    }
+
     /// For targets of one relation whose anchors are all rows in order: which of some rows take no part in each other's.
     pub(crate) fn excluded_among(&self, rows: &[u32]) -> SparseRows {
         let place = |column: &u32| rows.binary_search(column).ok().map(|place| place as u32);

@@ -31,6 +31,10 @@ pub struct TermConfig {
     /// A fixed temperature of its own; by default the objective's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
+    /// For methods that learn from a modality's own similarities: which modality that is, where it is one of a pair. By default the one
+    /// that a frozen pretrained encoder reads, if there is one such; else the first of a pair for `cwcl`, the second for `soft-clip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<String>,
     /// Numbers that the method takes.
     #[serde(default)]
     pub parameters: BTreeMap<String, f64>,
@@ -59,6 +63,9 @@ pub enum Between {
     Fused,
 }
 
+/// Methods that take a teacher.
+const TAUGHT: [&str; 2] = ["cwcl", "soft-clip"];
+
 fn one() -> f64 {
     1.0
 }
@@ -72,6 +79,7 @@ impl TermConfig {
             over: None,
             between: Between::default(),
             temperature: None,
+            teacher: None,
             parameters: BTreeMap::new(),
         }
     }
@@ -91,6 +99,11 @@ impl TermConfig {
             _ => Over::Related,
         };
         self.over.unwrap_or(natural)
+    }
+
+    /// Whether the method learns from a modality's own similarities.
+    pub fn is_taught(&self) -> bool {
+        TAUGHT.contains(&self.method.as_str())
     }
 
     /// A number by name: given, or the method's own.
@@ -134,6 +147,21 @@ impl TermConfig {
             return Err(format!("weight: expected a number of at least 0, found {}", self.weight));
         }
         if let Some(temperature) = self.temperature
+            && !info.temperature
+        {
+            return Err(format!(
+                "temperature: {:?} divides nothing by one; expected no temperature, found {temperature}",
+                info.name
+            ));
+        }
+        if let Some(teacher) = self.teacher.as_ref().filter(|_| !self.is_taught()) {
+            return Err(format!(
+                "teacher: {:?} has none, methods with one are {}; expected no teacher, found {teacher:?}",
+                info.name,
+                TAUGHT.join(" and ")
+            ));
+        }
+        if let Some(temperature) = self.temperature
             && !(temperature.is_finite() && temperature > 0.0)
         {
             return Err(format!("temperature: expected a number above 0, found {temperature}"));
@@ -175,11 +203,24 @@ mod tests {
             (with(|t| t.parameters = [("bias".into(), 1e9)].into()), "from -100 to 100"),
             (with(|t| (t.method, t.over) = ("gram".into(), Some(Over::Related))), "expected \"items\""),
             (with(|t| (t.method, t.between) = ("gram".into(), Between::Fused)), "between modalities"),
+            (with(|t| (t.method, t.temperature) = ("barlow".into(), Some(0.1))), "expected no temperature, found 0.1"),
+            (with(|t| t.teacher = Some("text".into())), "expected no teacher, found \"text\""),
             (with(|t| (t.over, t.between) = (Some(Over::Items), Between::Intra)), "trivially"),
         ] {
             assert!(message.contains(words), "{message} should say {words}");
         }
         TermConfig::new("siglip").validate().unwrap();
+    }
+
+    /// A temperature is refused where the value would not depend on it, and nowhere else.
+    #[test]
+    fn methods_without_a_temperature_take_none() {
+        let without =
+            ["slap", "vse", "vse++", "barlow", "orthogonality", "align", "uniformity", "cross-uniformity", "rafa"];
+        let without: Vec<&str> = without.into_iter().chain(["gap-guard", "sep-clr", "k-jem"]).collect();
+        for info in crate::METHODS {
+            assert_eq!(info.temperature, !without.contains(&info.name), "{}", info.name);
+        }
     }
 
     #[test]

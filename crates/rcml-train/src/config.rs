@@ -92,9 +92,10 @@ pub struct OptimizerConfig {
     /// Learning rate at its highest.
     pub learning_rate: f64,
     /// Factors on the learning rate of parts of the model: the start of parameter names (`text`, `image.transformer`, ...), up to a
-    /// dot. The longest that fits counts.
+    /// dot or the whole of it. The longest that fits counts.
     pub rates: BTreeMap<String, f64>,
-    /// Learning rate at the last step, as a share of the highest.
+    /// What the learning rate falls to, as a share of the highest. It would be there one step after the last: a run of few steps ends
+    /// well above it, one of three steps at about half of the highest.
     pub final_share: f64,
     /// Share of the steps in which the rate rises from 0.
     pub warmup: f64,
@@ -111,8 +112,18 @@ pub struct OptimizerConfig {
 }
 
 /// Parts of the model that have parameters to train.
-const PARTS: [&str; 9] =
-    ["text", "text_states", "image", "image_states", "features", "conditioner", "fusion", "roles", "temperature"];
+const PARTS: [&str; 10] = [
+    "text",
+    "text_states",
+    "image",
+    "image_states",
+    "features",
+    "conditioner",
+    "fusion",
+    "roles",
+    "translation",
+    "temperature",
+];
 
 impl Default for OptimizerConfig {
     fn default() -> Self {
@@ -195,11 +206,13 @@ impl RunConfig {
             ("optimizer.weight_decay", optimizer.weight_decay, 0.0, f64::MAX),
             ("optimizer.beta1", optimizer.beta1, 0.0, 0.999_999),
             ("optimizer.beta2", optimizer.beta2, 0.0, 0.999_999),
-            ("optimizer.epsilon", optimizer.epsilon, 0.0, 1.0),
+            // Below, a parameter without a gradient so far would be moved by 0 / 0.
+            ("optimizer.epsilon", optimizer.epsilon, f64::from(f32::MIN_POSITIVE), 1.0),
             ("optimizer.clip_norm", optimizer.clip_norm, 0.0, f64::MAX),
         ] {
             if !(low..=high).contains(&value) {
-                let range = if high == f64::MAX { format!("at least {low}") } else { format!("from {low} to {high}") };
+                let range =
+                    if high == f64::MAX { format!("at least {low}") } else { format!("from {low:?} to {high:?}") };
                 return fail(format!("{key}: expected a number {range}, found {value}"));
             }
         }

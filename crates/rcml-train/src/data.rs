@@ -1,6 +1,6 @@
 //! Everything a step needs, made on the host ahead of time.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -12,15 +12,18 @@ use rcml_data::{
 };
 use rcml_encoders::pretrained::cache_folder;
 use rcml_encoders::{TextTokenizer, WordStart};
+use rcml_kernels::SparseRows;
 use rcml_losses::{AnchorRow, Objective, PairTargets};
 use rcml_model::{
     ExactWords, ImageInput, ItemBatch, ItemReader, ModalityShape, ModelConfig, RelationInText, Roles, Share, TextInput,
     TextReader, Towers,
 };
 
-use crate::generated::wrong_texts;
+use crate::alike::Alike;
+use crate::generated::{right_texts, wrong_texts};
 use crate::pictures;
 use crate::start::start_share;
+use crate::teacher::settle_teachers;
 use crate::{Error, Event, Interval, Observer, Result, RunConfig, Steps};
 
 /// The data of a run: what may be trained on, and how it is read.
@@ -35,9 +38,8 @@ pub(crate) struct RunData {
     pub(crate) reader: ItemReader,
     pub(crate) sampler: RelationSampler,
     pub(crate) record: TrainingRecord,
-    /// Equal numbers for items with the same text: no text tells them apart, so they are not each other's negatives.
-    same_text: Vec<u32>,
-    relation_specific_negatives: bool,
+    /// Items that are not each other's negatives.
+    alike: Alike,
     same_item: TextInput,
     seed: u64,
     word_dropout: f64,
@@ -45,6 +47,7 @@ pub(crate) struct RunData {
     image_shift: i32,
     roles: Roles,
     generates: bool,
+    remembers: bool,
     model: ModelConfig,
 }
 
@@ -61,8 +64,12 @@ pub(crate) struct StepInput {
     /// The generic relation.
     pub(crate) generic: TextInput,
     pub(crate) same_item: PairTargets,
-    /// Texts that no item of the batch has, where the objective asks for such.
-    pub(crate) generated: Option<TextInput>,
+    /// Wrong texts, where the objective asks for such, and which of them are right of each item after all.
+    pub(crate) generated: Option<(TextInput, SparseRows)>,
+    /// The items, as dataset indices.
+    pub(crate) ids: Vec<u32>,
+    /// For each item those of the dataset that are no negatives of it, where the objective remembers earlier batches.
+    pub(crate) alike: Vec<Vec<u32>>,
 }
 
 /// Pairs of a graph, over all relations.
@@ -140,6 +147,7 @@ impl RunData {
         let words = config.model.words_at_start(&tokenizer, &texts)?;
         config.model.vocabulary = tokenizer.vocabulary();
         let towers = Towers::find(&mut config.model.pretrained, device)?;
+        settle_teachers(config)?;
         config.training.start_share = Share::Exactly(start_share(config.training.start_share, &config.model));
         config.validate()?;
         for (what, encoder) in [("texts", &config.model.pretrained.text), ("pictures", &config.model.pretrained.image)]
@@ -168,7 +176,8 @@ impl RunData {
         ImageProblem::lines(reader.image_problems()).for_each(|line| observer.event(&Event::Message(line)));
 
         let sampler = RelationSampler::for_dataset(config.sampler.clone(), config.seed, train, &dataset, graph)?;
-        let same_text = same_text(&dataset);
+        let alike = Alike::new(&dataset, !config.objective.relation_specific_negatives);
+        let objective = Objective::new(config.objective.clone());
         let same_item = reads.read(&[&config.model.same_item])?;
         Ok(Self {
             dataset,
@@ -179,14 +188,14 @@ impl RunData {
             reader,
             sampler,
             record,
-            same_text,
-            relation_specific_negatives: config.objective.relation_specific_negatives,
+            alike,
             same_item,
             seed: config.seed,
             word_dropout: config.training.word_dropout,
             image_shift: (config.training.image_shift * side as f64).round() as i32,
             roles: config.model.roles,
-            generates: Objective::new(config.objective.clone()).uses_generated(),
+            generates: objective.uses_generated(),
+            remembers: objective.momentum().is_some(),
             model: config.model.clone(),
         })
     }
@@ -234,7 +243,17 @@ impl RunData {
         let drawn = || batch.items.iter().map(|item| &self.dataset.items[*item as usize]);
         let wrong =
             if self.generates { wrong_texts(drawn(), &mut self.stream(step, b"generated texts ")) } else { vec![] };
-        let generated = if wrong.is_empty() { None } else { Some(self.texts.read(&wrong)?) };
+        let mut generated = match wrong.is_empty() {
+            true => None,
+            false => Some((self.texts.read(&wrong)?, right_texts(&wrong, drawn()))),
+        };
+        // As those of the items: a text with all its words would be known by that alone.
+        if let Some((TextInput::Ids(words), _)) = generated.as_mut().filter(|_| self.word_dropout > 0.0) {
+            let mut rng = self.stream(step, b"hidden generated");
+            words.hide(|| rng.random::<f64>() < self.word_dropout);
+        }
+        let remembered = batch.items.iter().filter(|_| self.remembers);
+        let alike = remembered.map(|item| self.alike.of(*item, self.sampler.graph())).collect();
         let related = self.related(&batch).with_seed(self.seed ^ step.rotate_left(32));
         let spoken = match self.model.relation_in_text {
             RelationInText::Trained => Some(self.spoken(&batch, &related)?),
@@ -243,12 +262,14 @@ impl RunData {
         Ok(StepInput {
             items,
             generated,
+            alike,
             conditions,
             slots,
             related,
             spoken,
             generic: self.same_item.clone(),
             same_item: self.same_item(&batch).with_seed(self.seed ^ step.rotate_left(32)),
+            ids: batch.items,
         })
     }
 
@@ -279,8 +300,7 @@ impl RunData {
         for relation in &batch.relations {
             let rows = relation.anchors.iter().zip(&relation.positives);
             let anchors = rows.map(|(&row, positives)| {
-                let excluded: &[u32] =
-                    if self.relation_specific_negatives { &[] } else { &batch.related[row as usize] };
+                let excluded: &[u32] = if self.alike.relatives() { &batch.related[row as usize] } else { &[] };
                 AnchorRow { row, positives, excluded }
             });
             relations.push(anchors.collect());
@@ -293,15 +313,15 @@ impl RunData {
         let rows: Vec<u32> = (0..batch.items.len() as u32).collect();
         let mut by_text: HashMap<u32, Vec<u32>> = HashMap::new();
         for (row, item) in rows.iter().zip(&batch.items) {
-            by_text.entry(self.same_text[*item as usize]).or_default().push(*row);
+            by_text.entry(self.alike.text(*item)).or_default().push(*row);
         }
         let excluded: Vec<Vec<u32>> = rows
             .iter()
             .zip(&batch.items)
             .map(|(row, item)| {
-                let mut excluded = by_text[&self.same_text[*item as usize]].clone();
+                let mut excluded = by_text[&self.alike.text(*item)].clone();
                 excluded.retain(|other| other != row);
-                if !self.relation_specific_negatives {
+                if self.alike.relatives() {
                     excluded.extend(&batch.related[*row as usize]);
                 }
                 excluded
@@ -333,16 +353,4 @@ fn modalities(dataset: &Dataset, train: &[u32]) -> Result<Vec<ModalityShape>> {
         });
     }
     Ok(shapes)
-}
-
-/// A number per item, equal for equal texts; items without a text are all different.
-fn same_text(dataset: &Dataset) -> Vec<u32> {
-    let texts: BTreeSet<&str> = dataset.items.iter().filter_map(|item| item.text.as_deref()).collect();
-    let numbers: HashMap<&str, u32> = texts.into_iter().zip(0..).collect();
-    let own = numbers.len() as u32;
-    let number = |(index, item): (usize, &rcml_data::Item)| match item.text.as_deref() {
-        Some(text) => numbers[text],
-        None => own + index as u32,
-    };
-    dataset.items.iter().enumerate().map(number).collect()
 }

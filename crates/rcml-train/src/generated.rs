@@ -1,8 +1,11 @@
 //! Generated negatives: texts that no item of a batch has.
 
+use std::collections::HashMap;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rcml_data::Item;
+use rcml_kernels::SparseRows;
 
 /// The attribute of an item that lists texts which do not describe it.
 const GIVEN: &str = "negatives";
@@ -11,6 +14,18 @@ const GIVEN: &str = "negatives";
 /// order, which a model that reads a text as a bag of words cannot tell from the right one. Texts without another order give none.
 pub(crate) fn wrong_texts<'a>(items: impl Iterator<Item = &'a Item>, rng: &mut ChaCha8Rng) -> Vec<String> {
     items.filter_map(|item| wrong_text(item, rng)).collect()
+}
+
+/// For each item the texts that are its own after all: another item's words in another order, or what another one lists as wrong, may
+/// be just what an item says. A text is the same with other spaces or capitals.
+pub(crate) fn right_texts<'a>(texts: &[String], items: impl Iterator<Item = &'a Item>) -> SparseRows {
+    let plain = |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    let mut saying: HashMap<Vec<String>, Vec<u32>> = HashMap::new();
+    texts.iter().zip(0..).for_each(|(text, column)| saying.entry(plain(text)).or_default().push(column));
+    SparseRows::new(items.map(|item| {
+        let same = item.text.as_deref().and_then(|text| saying.get(&plain(text)));
+        same.into_iter().flatten().copied().collect::<Vec<_>>()
+    }))
 }
 
 fn wrong_text(item: &Item, rng: &mut ChaCha8Rng) -> Option<String> {
@@ -37,6 +52,20 @@ fn wrong_text(item: &Item, rng: &mut ChaCha8Rng) -> Option<String> {
 mod tests {
     use super::*;
     use rand::SeedableRng;
+
+    /// The words of one item in another order are the text of another, and a listed one that of a third.
+    #[test]
+    fn a_wrong_text_may_be_another_items_own() {
+        let items = [
+            Item::new("a").text("hat lamp"),
+            Item::new("b").text("Lamp  hat"),
+            Item::new("c"),
+            Item::new("d").text("mug"),
+        ];
+        let texts = ["lamp hat", "hat lamp", "mug", "bag"].map(String::from);
+        let right = right_texts(&texts, items.iter());
+        assert_eq!(right, SparseRows::new([vec![1], vec![0], vec![], vec![2]]));
+    }
 
     #[test]
     fn texts_are_given_or_shuffled() {

@@ -15,6 +15,7 @@
 //! # Ok::<(), rcml_train::Error>(())
 //! ```
 
+mod alike;
 mod checkpoint;
 mod clip;
 mod config;
@@ -35,6 +36,7 @@ mod schedule;
 mod start;
 mod step;
 mod steps;
+mod teacher;
 mod validation;
 
 pub use config::{OptimizerConfig, RunConfig, TrainingConfig};

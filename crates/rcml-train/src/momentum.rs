@@ -23,12 +23,17 @@ pub(crate) struct Momentum {
 /// What it makes of a batch: modality and `[B, D]`.
 pub(crate) type Seen = Vec<(String, Tensor<2>)>;
 
-/// What a checkpoint keeps of it. Rows of a queue that is not full yet are zero, and come first.
+/// What a checkpoint keeps of it. Rows that a queue which is not full yet lacks are zero, and come first.
 #[derive(Module, Debug)]
 pub(crate) struct Kept {
     model: Rcml,
     queues: Vec<Param<Tensor<2>>>,
+    /// Whose rows these are: high and low half of an item's number, which floats hold exactly; -1 where there is no row.
+    ids: Vec<Param<Tensor<2>>>,
 }
+
+/// Numbers that the low half of an id has.
+const HALF: u32 = 1 << 16;
 
 impl Momentum {
     /// Starts as the trained model itself, with empty queues.
@@ -55,18 +60,25 @@ impl Momentum {
         self.queues.get(config.modalities.iter().position(|known| known.name == modality)?)
     }
 
-    /// After a step: follows the trained model, and takes in what was seen of the items that have each modality.
-    pub(crate) fn advance(&mut self, trained: &Rcml, config: &ModelConfig, seen: Vec<(String, Tensor<2>, Vec<bool>)>) {
+    /// After a step: follows the trained model, and takes in what was seen of the items, `ids`, that have each modality.
+    pub(crate) fn advance(
+        &mut self,
+        trained: &Rcml,
+        config: &ModelConfig,
+        ids: &[u32],
+        seen: Vec<(String, Tensor<2>, Vec<bool>)>,
+    ) {
         let mut weights = Weights(HashMap::new());
         trained.visit(&mut weights);
         self.model = self.model.clone().map(&mut Follow { weights: weights.0, decay: self.decay });
         for (modality, rows, present) in seen {
             let there: Vec<i64> = (0..).zip(&present).filter(|(_, has)| **has).map(|(row, _)| row).collect();
             let slot = config.modalities.iter().position(|known| known.name == modality);
+            let whose: Vec<u32> = ids.iter().zip(&present).filter(|(_, has)| **has).map(|(id, _)| *id).collect();
             if let Some(queue) = slot.and_then(|slot| self.queues.get_mut(slot)).filter(|_| !there.is_empty()) {
                 let count = there.len();
                 let there = Tensor::<1, Int>::from_data(TensorData::new(there, [count]), &rows.device());
-                queue.push(rows.select(0, there));
+                queue.push(rows.select(0, there), &whose);
             }
         }
     }
@@ -82,22 +94,33 @@ impl Momentum {
             };
             Param::from_tensor(rows).no_grad()
         };
-        Kept { model: self.model.clone(), queues: self.queues.iter().map(padded).collect() }
+        let whose = |queue: &Queue| {
+            let halves = queue.ids().iter().flat_map(|id| [(id / HALF) as f32, (id % HALF) as f32]);
+            let empty = std::iter::repeat_n(-1.0, 2 * (self.capacity - queue.len()));
+            let values: Vec<f32> = empty.chain(halves).collect();
+            Param::from_tensor(Tensor::from_data(TensorData::new(values, [self.capacity, 2]), &device)).no_grad()
+        };
+        Kept {
+            model: self.model.clone(),
+            queues: self.queues.iter().map(padded).collect(),
+            ids: self.queues.iter().map(whose).collect(),
+        }
     }
 
     /// From a checkpoint.
     pub(crate) fn restored(&self, kept: Kept) -> Self {
-        let queue = |rows: &Param<Tensor<2>>| {
-            let rows = rows.val();
-            let lengths: Vec<f32> = rows.clone().square().sum_dim(1).into_data().iter().collect();
-            let empty = lengths.iter().take_while(|length| **length == 0.0).count();
+        let queue = |(rows, ids): (&Param<Tensor<2>>, &Param<Tensor<2>>)| {
+            let halves: Vec<f32> = ids.val().into_data().iter().collect();
+            let id = |halves: &[f32]| (halves[0] >= 0.0).then(|| halves[0] as u32 * HALF + halves[1] as u32);
+            let ids: Vec<u32> = halves.chunks_exact(2).filter_map(id).collect();
             let mut queue = Queue::new(self.capacity);
-            if empty < lengths.len() {
-                queue.push(rows.narrow(0, empty, lengths.len() - empty));
+            if !ids.is_empty() {
+                queue.push(rows.val().narrow(0, self.capacity - ids.len(), ids.len()), &ids);
             }
             queue
         };
-        Self { model: kept.model.valid(), queues: kept.queues.iter().map(queue).collect(), ..*self }
+        let queues = kept.queues.iter().zip(&kept.ids).map(queue).collect();
+        Self { model: kept.model.valid(), queues, ..*self }
     }
 }
 

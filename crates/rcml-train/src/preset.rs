@@ -28,7 +28,8 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
     match name {
         // Ours: relation attention picks tokens, the low-rank map and the gate turn channels.
         "rcml" => Some(base),
-        // The paper to the letter, with from-scratch encoders and their learning rate.
+        // The paper's model and objective; encoders from scratch, their start, what a step hides and what a run keeps are those of all
+        // presets (docs/method.md lists what differs from the paper).
         "rcml-paper" => Some(RunConfig {
             objective: ObjectiveConfig {
                 inter: 1.0,
@@ -96,6 +97,7 @@ pub(crate) fn preset(name: &str) -> Option<RunConfig> {
                 over: Some(Over::Items),
                 between: Between::Inter,
                 temperature: None,
+                teacher: None,
                 // The paper's -10 is for tens of thousands of pairs a batch.
                 parameters: BTreeMap::from([("bias".into(), -5.0)]),
             };

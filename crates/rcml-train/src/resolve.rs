@@ -11,11 +11,11 @@ use crate::{Error, Result, RunConfig, preset_names};
 
 impl RunConfig {
     /// Resolves a configuration: the preset (`name`, else the file's `preset`, else `rcml`), overlaid with the file, overlaid
-    /// with `key=value` settings (dotted keys; values as in TOML, a bare word is a string), overlaid with the seed.
+    /// with `key=value` settings (dotted keys, but not `preset`; values as in TOML, a bare word is a string), overlaid with the seed.
     ///
     /// # Errors
-    /// An unknown preset or key, a value of the wrong type or out of range: names the file or setting, the key, what was found
-    /// and what was expected.
+    /// An unknown preset or key, a file of another preset than `name`, a value of the wrong type or out of range: names the file or
+    /// setting, the key, what was found and what was expected.
     pub fn resolve(name: Option<&str>, file: Option<&Path>, set: &[String], seed: Option<u64>) -> Result<Self> {
         let overlay = match file {
             Some(path) => {
@@ -25,6 +25,15 @@ impl RunConfig {
             None => None,
         };
         let from_file = overlay.as_ref().and_then(|(_, table)| table.get("preset")?.as_str()).map(String::from);
+        // What another preset's file sets would overlay this one, and train that one under this one's name.
+        if let (Some(asked), Some(found), Some((path, _))) = (name, &from_file, &overlay)
+            && asked != found
+        {
+            return Err(Error::file(
+                path,
+                format!("preset: expected {asked:?}, as asked for with --preset, or none; found {found:?}"),
+            ));
+        }
         let name = name.map(String::from).or(from_file).unwrap_or_else(|| "rcml".into());
         let base = preset(&name).ok_or_else(|| {
             Error::input(format!("preset: expected one of {}, found {name:?}", preset_names().join(", ")))
@@ -62,6 +71,11 @@ fn parse(table: &Table) -> Result<RunConfig, String> {
 
 fn apply(table: &mut Table, setting: &str) -> Result<(), String> {
     let (key, text) = setting.split_once('=').ok_or("expected key=value")?;
+    if key == "preset" {
+        // All other settings are changes of it.
+        let name = text.trim_matches('"');
+        return Err(format!("expected the key of a setting, found the preset that they change: use --preset {name}"));
+    }
     let value = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
     let value = value.unwrap_or_else(|| Value::String(text.to_string()));
     let mut place = table;
@@ -168,6 +182,14 @@ mod tests {
             ("gate", Steps::Exactly(9), 32, 4)
         );
         assert_eq!(config.model.conditioner.pool, Pool::Summary);
+        let config = RunConfig::resolve(Some("gate"), Some(&file), &[], None).unwrap();
+        assert_eq!((config.preset.as_str(), config.sampler.items), ("gate", 32));
+        // A whole configuration would leave nothing of another preset but its name.
+        let error = RunConfig::resolve(Some("clip"), Some(&file), &[], None).unwrap_err();
+        let message = error.to_string();
+        assert!(error.is_input() && message.contains("run.toml"), "{message}");
+        assert!(message.contains("\"clip\"") && message.contains("\"gate\""), "{message}");
+        std::fs::write(&file, "[sampler]\nitems = 32\n").unwrap();
         let config = RunConfig::resolve(Some("clip"), Some(&file), &[], None).unwrap();
         assert_eq!((config.preset.as_str(), config.objective.related), ("clip", 0.0));
     }
@@ -215,6 +237,11 @@ mod tests {
             ("objective.terms=[{method=\"hcl\",parameters={betta=1.0}}]", "did you mean `beta`"),
             ("objective.terms=[{method=\"slap\"}]", "momentum"),
             ("optimizer.rates.texts=1", "texts"),
+            ("optimizer.epsilon=0", "optimizer.epsilon"),
+            ("optimizer.epsilon=1e-60", "optimizer.epsilon"),
+            ("preset=clip", "use --preset clip"),
+            ("objective.terms=[{method=\"vse\",temperature=0.1}]", "objective.terms[0].temperature"),
+            ("objective.terms=[{method=\"hcl\",teacher=\"text\"}]", "objective.terms[0].teacher"),
             ("model.relation_in_text=trained", "without conditions"),
             ("model.features.sound.encodr=patches", "encodr"),
             ("model.features.sound=patches", "sound"),

@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use rcml_data::{Prefetch, write_whole};
-use rcml_encoders::pretrained::count_parameters;
+use rcml_encoders::pretrained::{count_parameters, parameter_names};
 use rcml_eval::metrics::mean;
 use rcml_losses::{Objective, Term};
 use rcml_model::{Rcml, save_weights};
@@ -78,7 +78,6 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         return Err(Error::file(out, "this run is finished; choose another folder or remove it"));
     }
     let data = Arc::new(RunData::open(path, out, &mut config, &device, observer)?);
-    write_start(out, &config, &data)?;
 
     // Two trainings that begin at the same time in one process would draw from each other's stream.
     let mut device = device.autodiff();
@@ -91,7 +90,12 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     let model = towers.adapt(model, &device)?;
     model.draw();
     let start = Start::new(&model, start_share(config.training.start_share, &config.model));
+    for part in config.optimizer.idle_rates(&parameter_names(&model))? {
+        let message = format!("optimizer.rates.{part} changes nothing: this model has no such part");
+        observer.event(&Event::Message(message));
+    }
     let rates = Rates::new(&config.optimizer, towers.rates()?)?;
+    write_start(out, &config, &data)?;
     let counts = count_parameters(&model);
     let parameters = counts.iter().map(|count| count.trainable).sum();
     let encoders =
@@ -145,7 +149,7 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
         let (next, mut values) = update(model, &mut optimizer, of_parts, clip, terms, progress.step + 1)?;
         model = next.follow(&config.model, means);
         if let Some(momentum) = &mut momentum {
-            momentum.advance(&model, &config.model, seen);
+            momentum.advance(&model, &config.model, &input.ids, seen);
         }
         progress.step += 1;
         // A sparse graph may leave a batch without a pair; a run of such batches means that there is nothing to learn from.

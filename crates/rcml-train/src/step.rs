@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use rcml_attention::Relations;
 use rcml_kernels::{RowIds, pick_rows};
-use rcml_losses::{ConditionedModality, Objective, PairTargets, Term};
+use rcml_losses::{ConditionedModality, Followed, Generated, Objective, PairTargets, Term};
 use rcml_model::{ConditionedSide, EncodedModality, ModelConfig, Rcml};
 
 use crate::data::StepInput;
@@ -62,15 +62,22 @@ pub(crate) fn forward(
                 let rows = place.map(|place| embedded.swap_remove(place).1);
                 let queue = momentum.and_then(|momentum| momentum.queue(config, &modality.name));
                 seen.extend(rows.iter().map(|rows| (modality.name.clone(), rows.clone(), modality.present.clone())));
-                let texts = input.generated.as_ref().filter(|_| modality.name == "text");
-                let generated = texts.and_then(|texts| model.encode_beside(texts, modality.mean.as_ref(), device));
-                let generated = generated.map(|tokens| match config.side {
-                    ConditionedSide::Both => {
-                        model.conditioner().forward_generic(&tokens, relation.clone()).squeeze_dim::<2>(1)
-                    }
-                    ConditionedSide::Query => model.conditioner().unconditioned(&tokens),
+                let generated = input.generated.as_ref().filter(|_| modality.name == "text");
+                let generated = generated.and_then(|(texts, right)| {
+                    let tokens = model.encode_beside(texts, modality.mean.as_ref(), device)?;
+                    // As the true texts that they stand beside.
+                    let rows = match config.side {
+                        ConditionedSide::Both => {
+                            model.conditioner().forward_generic(&tokens, relation.clone()).squeeze_dim::<2>(1)
+                        }
+                        ConditionedSide::Query => model.conditioner().unconditioned(&tokens),
+                    };
+                    Some(Generated { rows, right: right.clone() })
                 });
-                let momentum = rows.zip(queue.cloned());
+                let momentum = rows.zip(queue.cloned()).map(|(rows, queue)| {
+                    let known = queue.known(&input.alike);
+                    Followed { rows, queue, known }
+                });
                 ConditionedModality { momentum, generated, ..conditioned(modality, z, candidates) }
             })
             .collect();
@@ -151,6 +158,8 @@ mod tests {
             conditions: Some((nothing(), vec![Role::Source, Role::Target, Role::Source, Role::Target])),
             slots: vec![(0, 1), (2, 3)],
             generated: None,
+            ids: (0..ITEMS as u32).collect(),
+            alike: vec![],
             related: PairTargets::new(ITEMS, &[vec![anchor(0, &[1])], vec![anchor(2, &[3])]]),
             spoken: None,
             generic: nothing(),

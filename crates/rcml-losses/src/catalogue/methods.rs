@@ -11,7 +11,7 @@ use super::MethodInfo;
 /// All methods.
 pub const METHODS: &[MethodInfo] = &ALL;
 
-const ALL: [MethodInfo; 43] =
+const ALL: [MethodInfo; 48] =
     joined(&[&pairs::METHODS, &soft::METHODS, &negatives::METHODS, &geometry::METHODS, &several::METHODS]);
 
 /// One table of several.

@@ -7,6 +7,7 @@ use burn::tensor::activation::softmax;
 use rcml_kernels::SparseRows;
 
 use super::{Candidates, Targets, anchor_rows, constant};
+use crate::Average;
 
 /// A weight for every column of a row, as a weighted sum of parts.
 ///
@@ -16,6 +17,8 @@ pub struct Distribution {
     parts: Vec<(f64, Part)>,
     /// A part that rows may lack: rows without a weight in it count nothing.
     support: Option<SparseRows>,
+    /// What the rows count; by pairs, as many as a row has columns in `support`.
+    average: Average,
 }
 
 #[derive(Debug, Clone)]
@@ -24,10 +27,12 @@ enum Part {
     Sparse(SparseRows, Vec<f64>),
     /// 1 / M each.
     Even,
-    /// softmax over the columns of <p, q> / temperature.
-    Softmax { p: Tensor<3>, q: Tensor<3>, temperature: f64 },
+    /// softmax over the columns of <p, q> / temperature, all or those that take part.
+    Softmax { p: Tensor<3>, q: Tensor<3>, temperature: f64, among: Option<Candidates> },
     /// (<p, q> + 1) / 2, divided by their sum.
     Affine { p: Tensor<3>, q: Tensor<3> },
+    /// As `Softmax`, but 1 for a row's own column where another has more of it.
+    Vetted { p: Tensor<3>, q: Tensor<3>, temperature: f64 },
 }
 
 impl Distribution {
@@ -46,7 +51,8 @@ impl Distribution {
     /// If there is not one weight a column named.
     pub fn weighted(rows: SparseRows, weights: Vec<f64>) -> Self {
         assert_eq!(rows.count(), weights.len(), "weights are not one a column named");
-        Self { support: Some(rows.clone()), parts: vec![(1.0, Part::Sparse(rows, weights))] }
+        let support = Some(rows.clone());
+        Self { support, parts: vec![(1.0, Part::Sparse(rows, weights))], average: Average::Anchors }
     }
 
     /// From a matrix of weights, row by row; columns of weight 0 are left out.
@@ -67,8 +73,26 @@ impl Distribution {
     /// - p: `[U, A, E]`
     /// - q: `[U, M, E]`
     pub fn softmax(p: Tensor<3>, q: Tensor<3>, temperature: f64) -> Self {
-        let part = Part::Softmax { p: p.without_autodiff(), q: q.without_autodiff(), temperature };
-        Self { parts: vec![(1.0, part)], support: None }
+        Self::taught(Part::Softmax { p: p.without_autodiff(), q: q.without_autodiff(), temperature, among: None })
+    }
+
+    /// [`softmax`](Self::softmax) over the columns that take part alone. Where targets are mixed, what a teacher gives to others would
+    /// else go to all parts of the mixture.
+    ///
+    /// # Shapes
+    /// As [`softmax`](Self::softmax).
+    pub fn softmax_among(p: Tensor<3>, q: Tensor<3>, temperature: f64, candidates: &Candidates) -> Self {
+        let among = (!candidates.is_everything()).then(|| candidates.clone());
+        Self::taught(Part::Softmax { p: p.without_autodiff(), q: q.without_autodiff(), temperature, among })
+    }
+
+    /// [`softmax`](Self::softmax) of a teacher that is heard where it is right: a row whose own column has less of it than another
+    /// gets that column alone. For rows and columns of the same items.
+    ///
+    /// # Shapes
+    /// - p, q: `[1, N, E]`
+    pub fn vetted(p: Tensor<3>, q: Tensor<3>, temperature: f64) -> Self {
+        Self::taught(Part::Vetted { p: p.without_autodiff(), q: q.without_autodiff(), temperature })
     }
 
     /// (<p_i, q_j> + 1) / 2 divided by its sum over the columns, from a teacher that gets no gradient.
@@ -76,7 +100,17 @@ impl Distribution {
     /// # Shapes
     /// As [`softmax`](Self::softmax), unit rows.
     pub fn affine(p: Tensor<3>, q: Tensor<3>) -> Self {
-        Self { parts: vec![(1.0, Part::Affine { p: p.without_autodiff(), q: q.without_autodiff() })], support: None }
+        Self::taught(Part::Affine { p: p.without_autodiff(), q: q.without_autodiff() })
+    }
+
+    /// One part with a weight for every column.
+    fn taught(part: Part) -> Self {
+        Self { parts: vec![(1.0, part)], support: None, average: Average::Anchors }
+    }
+
+    /// The same with other weights of rows. Where every column has a weight of its own there are no pairs to count: rows count alike.
+    pub fn averaged(self, average: Average) -> Self {
+        Self { average, ..self }
     }
 
     /// (1 - share) of these targets and `share` of others.
@@ -87,13 +121,14 @@ impl Distribution {
             (Some(a), Some(b)) => Some(a.union(&b)),
             _ => None,
         };
-        Self { parts: scaled(self.parts, 1.0 - share).chain(scaled(other.parts, share)).collect(), support }
+        let parts = scaled(self.parts, 1.0 - share).chain(scaled(other.parts, share)).collect();
+        Self { parts, support, average: self.average }
     }
 
     /// Label smoothing (Szegedy et al. 2016): (1 - share) of these targets and `share` spread evenly over all M columns.
     pub fn smoothed(self, share: f64) -> Self {
         let support = self.support.clone();
-        Self { support, ..self.mixed(share, Self { parts: vec![(1.0, Part::Even)], support: None }) }
+        Self { support, ..self.mixed(share, Self::taught(Part::Even)) }
     }
 }
 
@@ -126,6 +161,10 @@ impl Targets for Distribution {
         Some((rows, kept))
     }
 
+    fn average(&self) -> Average {
+        self.average
+    }
+
     fn counts(&self, candidates: &Candidates) -> Vec<usize> {
         match &self.support {
             Some(rows) => (0..rows.rows())
@@ -141,7 +180,23 @@ impl Part {
         let similarity = |p: &Tensor<3>, q: &Tensor<3>| anchor_rows(p, &rows).matmul(q.clone().swap_dims(1, 2));
         match self {
             Self::Even => Tensor::full([u, rows.len(), m], 1.0 / m as f64, (&like.device(), like.dtype())),
-            Self::Softmax { p, q, temperature } => softmax(similarity(p, q).div_scalar(*temperature), 2),
+            Self::Softmax { p, q, temperature, among } => {
+                let mut scores = similarity(p, q).div_scalar(*temperature);
+                if let Some(among) = among {
+                    scores = scores + (among.mask(rows, like) - 1.0).mul_scalar(1e9);
+                }
+                softmax(scores, 2)
+            }
+            Self::Vetted { p, q, temperature } => {
+                let soft = softmax(similarity(p, q).div_scalar(*temperature), 2);
+                let count = rows.len();
+                let mut own = vec![0.0f64; u * count * m];
+                own.chunks_mut(m.max(1)).zip((0..u).flat_map(|_| rows.clone())).for_each(|(at, row)| at[row] = 1.0);
+                let own: Tensor<3> = constant(own, [u, count, m], like);
+                let wrong = (soft.clone() * own.clone()).sum_dim(2).lower(soft.clone().max_dim(2));
+                let wrong = wrong.float().cast(soft.dtype());
+                soft.clone() + (own - soft) * wrong
+            }
             Self::Affine { p, q } => {
                 let weights = (similarity(p, q) + 1.0).mul_scalar(0.5).clamp_min(0.0);
                 let total = weights.clone().sum_dim(2).clamp_min(1e-12);

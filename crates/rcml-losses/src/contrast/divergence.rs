@@ -218,6 +218,23 @@ impl Divergence for Hinge {
     }
 }
 
+/// Mean over negatives j of -log sigmoid(l_positive - l_j): the chance that a positive is ranked above a negative, pair by pair
+/// (Rendle et al. 2009).
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ranking;
+
+impl Divergence for Ranking {
+    type Targets = Matching;
+    const NEEDS_NEGATIVE: bool = true;
+
+    fn rows(&self, block: &Block) -> Tensor<2> {
+        let negatives = block.negatives();
+        let positive = (block.logits.clone() * block.target.clone()).sum_dim(2);
+        let count = negatives.clone().sum_dim(2).clamp_min(1.0);
+        row((softplus(block.logits.clone() - positive) * negatives).sum_dim(2) / count)
+    }
+}
+
 /// Cross-entropy whose negatives are weighted towards the hard ones and corrected for false ones (Robinson et al. 2021).
 ///
 /// ```text
@@ -244,10 +261,11 @@ impl Divergence for HardNegatives {
         let log_r = gained(1.0 + self.beta) - gained(self.beta) + count.clone().log();
         // Everything is divided by e^shift, so that nothing overflows at a low temperature.
         let shift = positive.clone().max_pair(log_r.clone()).detach();
-        let own = (positive - shift.clone()).exp();
+        let own = (positive.clone() - shift.clone()).exp();
         let corrected = (log_r - shift.clone()).exp() - own.clone() * count.clone().mul_scalar(self.tau_plus);
-        let least = count * (block.scale.clone().neg() - shift).exp();
+        let least = count * (block.scale.clone().neg() - shift.clone()).exp();
         let negative = corrected.div_scalar(1.0 - self.tau_plus).max_pair(least);
-        row((own.clone() + negative).log() - own.log())
+        // The positive itself may be so far below the negatives that its exponential is 0: not its logarithm, which is known.
+        row((own + negative).log() - (positive - shift))
     }
 }

@@ -23,8 +23,8 @@ pub use candidates::Candidates;
 pub use contest::{Contest, Logits};
 pub use distribution::Distribution;
 pub use divergence::{
-    Block, CrossEntropy, Denominators, Divergence, HardNegatives, Hinge, HingeOver, Kl, LogSum, ReverseKl, Separate,
-    Sigmoid,
+    Block, CrossEntropy, Denominators, Divergence, HardNegatives, Hinge, HingeOver, Kl, LogSum, Ranking, ReverseKl,
+    Separate, Sigmoid,
 };
 pub use evaluation::Evaluation;
 pub(crate) use evaluation::{MOST_AT_ONCE, by_rows};

@@ -125,7 +125,7 @@ impl From<Matching> for Positives {
 
 impl From<Positives> for Distribution {
     fn from(positives: Positives) -> Self {
-        Self::uniform(&positives.rows)
+        Self::uniform(&positives.rows).averaged(positives.average)
     }
 }
 

@@ -15,6 +15,9 @@ impl Batch<'_> {
     pub(crate) fn related(&self, term: &TermConfig) -> Vec<Term> {
         let count = self.modalities.len();
         let ordered = (count * count.saturating_sub(1)).max(1) as f64;
+        if term.method == "sup-con" && term.between == Between::Inter {
+            return self.one_set(term).into_iter().collect();
+        }
         let part = |x: &ConditionedModality, y: &ConditionedModality, weight: f64| {
             let value = self.pair(term, x, y)?;
             Some(Term { name: format!("{}/related/{}>{}", term.method, x.name, y.name), weight, value })
@@ -22,7 +25,9 @@ impl Batch<'_> {
         let pairs = self.modalities.iter().flat_map(|x| self.modalities.iter().map(move |y| (x, y)));
         match term.between {
             Between::Inter => {
-                let weight = term.weight / ordered;
+                // Published as the sum of both directions of a pair of modalities, where the others are their mean.
+                let directions = if term.method == "sdm" { 2.0 } else { 1.0 };
+                let weight = directions * term.weight / ordered;
                 pairs.filter(|(x, y)| x.name != y.name).filter_map(|(x, y)| part(x, y, weight)).collect()
             }
             Between::Intra => self.modalities.iter().filter_map(|x| part(x, x, term.weight)).collect(),
@@ -50,6 +55,7 @@ impl Batch<'_> {
         Some(match term.method.as_str() {
             "rcml" if term.parameter("decoupled") > 0.5 => methods::rcml(&contest, Denominator::Decoupled, &logits),
             "rcml" => methods::rcml(&contest, Denominator::Joint, &logits),
+            // Within one modality, where an anchor does not meet itself, it is that modality as one set.
             "info-nce" | "sup-con" => methods::info_nce(&contest, &logits),
             "dcl" => methods::dcl(&contest, &logits),
             "siglip" => {

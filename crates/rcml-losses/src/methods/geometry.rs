@@ -19,13 +19,20 @@ pub fn alignment(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
 /// # Shapes
 /// - x, y: `[N, D]` unit rows
 pub fn cross_uniformity(x: Tensor<2>, y: Tensor<2>, t: f64, logits: &Logits) -> Tensor<1> {
-    let n = x.dims()[0];
-    if n < 2 {
+    spread(&Contest::own(x, y), t, logits)
+}
+
+/// [`cross_uniformity`] over the pairs of rows and columns that take part in a contest of N rows with N, but for each row's own
+/// column. 0 where there is none.
+pub fn spread(contest: &Contest, t: f64, logits: &Logits) -> Tensor<1> {
+    let candidates = contest.candidates.clone().without_own();
+    let pairs: usize = (0..candidates.rows()).map(|row| candidates.count(row)).sum();
+    let (x, y) = (contest.views[0].clone(), contest.views[1].clone());
+    if pairs == 0 {
         return (x * y).sum().mul_scalar(0.0);
     }
-    let candidates = Candidates::all([1, n, n]).without_own();
-    let rows = log_sum_exp(x.unsqueeze_dim(0), y.unsqueeze_dim(0), &candidates, &logits.at(0.5 / t));
-    over_rows(rows) - ((n * (n - 1)) as f64).ln() - 2.0 * t
+    let rows = log_sum_exp(x, y, &candidates, &logits.at(0.5 / t));
+    over_rows(rows) - (pairs as f64).ln() - 2.0 * t
 }
 
 /// log mean over i < j of exp(-t ||x_i - x_j||^2), L_unif (Wang and Isola 2020).
@@ -42,24 +49,47 @@ fn over_rows(values: Tensor<2>) -> Tensor<1> {
     log_sum_of(values.reshape([1, u * a]))
 }
 
-/// What CUA adds to CLIP against the contrastive gap (Fahim et al. 2024): uniformity within each modality, and alignment.
-/// Provenance: paper.
-///
-/// # Shapes
-/// - x, y: `[N, D]` unit rows
-pub fn cua_terms(x: Tensor<2>, y: Tensor<2>, logits: &Logits) -> Tensor<1> {
-    let within = uniformity(x.clone(), 2.0, logits) + uniformity(y.clone(), 2.0, logits);
-    within.mul_scalar(0.5) + alignment(x, y)
+/// What CUA adds to CLIP against the contrastive gap (Fahim et al. 2024): uniformity within each modality, and alignment. For a
+/// contest of N rows with N, each row's own column its partner. Provenance: paper.
+pub fn cua_terms(contest: &Contest, logits: &Logits) -> Tensor<1> {
+    let within = |view: &Tensor<3>| {
+        let views = vec![view.clone(), view.clone()];
+        spread(&Contest { views, ..contest.clone() }, 2.0, logits)
+    };
+    let (x, y) = (&contest.views[0], &contest.views[1]);
+    (within(x) + within(y)).mul_scalar(0.5) + alignment(x.clone().squeeze_dim(0), y.clone().squeeze_dim(0))
 }
 
-/// CUAXU (Fahim et al. 2024): CLIP, alignment, uniformity within and across modalities. CUA leaves out the last. Provenance: paper.
+/// CUA (Fahim et al. 2024): CLIP, alignment and uniformity within modalities. One direction of CLIP, as the other terms are the same
+/// both ways; the published loss is the mean of both. Provenance: paper.
+pub fn cua(contest: &Contest, logits: &Logits) -> Tensor<1> {
+    contest.cross_entropy(logits) + cua_terms(contest, logits)
+}
+
+/// CUAXU (Fahim et al. 2024): [`cua`], and uniformity across modalities. One direction; the published loss is the mean of both.
+/// Provenance: paper.
+pub fn cuaxu(contest: &Contest, logits: &Logits) -> Tensor<1> {
+    cua(contest, logits) + spread(contest, 2.0, logits)
+}
+
+/// What keeps two modalities from saying the same, of REARM: mean over channels a, b of (sum_i x_ia y_ib)^2, of batch-centred rows
+/// divided by their length, which gets no gradient. 0 where no channel of one goes with a channel of the other. Provenance: code.
 ///
 /// # Shapes
-/// - x, y: `[N, D]` unit rows
-pub fn cuaxu(x: Tensor<2>, y: Tensor<2>, across: bool, logits: &Logits) -> Tensor<1> {
-    let clip = Contest::own(x.clone(), y.clone()).both_ways(|side| side.cross_entropy(logits));
-    let loss = clip + cua_terms(x.clone(), y.clone(), logits);
-    if across { loss + cross_uniformity(x, y, 2.0, logits) } else { loss }
+/// - x, y: `[N, D]`
+pub fn orthogonality(x: Tensor<2>, y: Tensor<2>) -> Tensor<1> {
+    let lengths = |z: &Tensor<2>| (z.clone() - z.clone().mean_dim(0)).square().sum_dim(1).clamp_min(1e-12).sqrt();
+    let lengths = [lengths(&x).detach(), lengths(&y).detach()];
+    orthogonality_at(x, y, lengths)
+}
+
+/// [`orthogonality`] with lengths that are known, `[N, 1]` each.
+///
+/// # Shapes
+/// As [`orthogonality`].
+pub fn orthogonality_at(x: Tensor<2>, y: Tensor<2>, [of_x, of_y]: [Tensor<2>; 2]) -> Tensor<1> {
+    let centred = |z: Tensor<2>, length: Tensor<2>| (z.clone() - z.mean_dim(0)) / length;
+    centred(x, of_x).transpose().matmul(centred(y, of_y)).square().mean()
 }
 
 /// Common and salient parts (SepCLR, Louiset et al. 2024): (1/N) sum_i log (1/N) sum_j exp(-||c_i - c_j||^2 / 2t)

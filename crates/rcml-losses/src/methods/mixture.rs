@@ -3,9 +3,10 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rcml_kernels::l2_normalize;
+use rcml_kernels::{SparseRows, l2_normalize};
 
-use crate::contrast::{Contest, CrossEntropy, Distribution, Logits, Matching, OwnPartner, constant};
+use super::Views;
+use crate::contrast::{Contest, CrossEntropy, Distribution, Logits, OwnPartner, constant};
 
 /// Which rows are mixed, and how: row i becomes share_i of itself and the rest of its partner.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +37,29 @@ impl Mixture {
             partners.swap(i, rng.random_range(0..=i));
         }
         Self { shares, partners }
+    }
+
+    /// The same, but rows are left as they are whose partner is no negative of theirs: of two that cannot be told apart, a mixture
+    /// tells nothing.
+    ///
+    /// # Panics
+    /// If there is not one set a row.
+    pub fn apart(mut self, excluded: &SparseRows) -> Self {
+        assert_eq!(excluded.rows(), self.partners.len(), "sets of columns are not one a row");
+        for (row, partner) in self.partners.iter_mut().enumerate() {
+            if excluded.contains(row, *partner) {
+                *partner = row as u32;
+            }
+        }
+        self
+    }
+
+    /// Who is no negative of the mixed rows: of either part, but for the parts themselves.
+    fn excluded(&self, excluded: &SparseRows) -> SparseRows {
+        SparseRows::new(self.partners.iter().enumerate().map(|(row, partner)| {
+            let both = excluded.row(row).iter().chain(excluded.row(*partner as usize)).copied();
+            both.filter(|column| *column as usize != row && column != partner).collect::<Vec<_>>()
+        }))
     }
 
     /// The mixed rows of `[N, D]`, not normalised: for inputs of an encoder.
@@ -81,18 +105,34 @@ fn beta(a: f64, rng: &mut ChaCha8Rng) -> f64 {
 /// - y: `[N, D]` unit rows
 pub fn mix_co(mixed: Tensor<2>, y: Tensor<2>, mixture: &Mixture, logits: &Logits) -> Tensor<1> {
     let contest = Contest::own(mixed, y);
-    let forward = contest.against(&CrossEntropy, &mixture.targets(false), logits);
-    (forward + contest.reversed().against(&CrossEntropy, &mixture.targets(true), logits)).mul_scalar(0.5)
+    both_mixed(&contest, &contest.reversed(), mixture, logits)
 }
 
-/// The contrast of M3CoL (Kumar et al. 2025): MixCo over all ordered pairs of modalities, on mixed embeddings. Provenance: code.
-///
-/// # Shapes
-/// - views: `[N, D]` each
-pub fn m3col(views: &[Tensor<2>], mixture: &Mixture, logits: &Logits) -> Option<Tensor<1>> {
-    let pairs = (0..views.len()).flat_map(|x| (0..views.len()).filter(move |y| *y != x).map(move |y| (x, y)));
+/// Mixed anchors against candidates, and anchors against mixed candidates.
+fn both_mixed(forward: &Contest, back: &Contest, mixture: &Mixture, logits: &Logits) -> Tensor<1> {
+    let forward = forward.against(&CrossEntropy, &mixture.targets(false), logits);
+    (forward + back.against(&CrossEntropy, &mixture.targets(true), logits)).mul_scalar(0.5)
+}
+
+/// The contrast of M3CoL (Kumar et al. 2025): MixCo over all ordered pairs of modalities, on mixed embeddings. Whoever is no negative
+/// of a row is none of what the row is mixed into, and rows are not mixed with such. Provenance: code.
+pub fn m3col(views: &Views, mixture: &Mixture, logits: &Logits) -> Option<Tensor<1>> {
+    let (count, n) = (views.count(), views.rows());
+    let mixture = mixture.clone().apart(&views.excluded);
+    let excluded = mixture.excluded(&views.excluded);
+    let mixed = |z: &Tensor<2>| l2_normalize(mixture.mix(z.clone()));
+    let contest = |x: Tensor<2>, y: Tensor<2>, out: &SparseRows| {
+        let contest = Contest::own(x, y);
+        Contest { candidates: contest.candidates.clone().excluding(out), ..contest }
+    };
+    let pairs = (0..count).flat_map(|x| (0..count).filter(move |y| *y != x).map(move |y| (x, y)));
     let losses: Vec<Tensor<1>> = pairs
-        .map(|(x, y)| mix_co(l2_normalize(mixture.mix(views[x].clone())), views[y].clone(), mixture, logits))
+        .map(|(x, y)| {
+            let forward = contest(mixed(&views.anchors[x]), views.candidates[y].clone(), &excluded);
+            let out = excluded.transposed(1, n);
+            let back = contest(views.anchors[y].clone(), mixed(&views.candidates[x]), &out);
+            both_mixed(&forward, &back, &mixture, logits)
+        })
         .collect();
     let count = losses.len();
     losses.into_iter().reduce(|a, b| a + b).map(|sum| sum.div_scalar(count as f64))
@@ -114,27 +154,27 @@ pub fn slerp(x: Tensor<2>, y: Tensor<2>, share: f64) -> Tensor<2> {
 
 /// m2-mix (Oh et al. 2023): geodesic mixtures of the two modalities are negatives of both, row i's own partner the positive; the
 /// sum over both sides. Meant as a small addition (0.01) at a temperature of its own. Provenance: code.
+/// For a contest of N rows with N, each row's own column its partner.
+pub fn m2_mix(contest: &Contest, share: f64, logits: &Logits) -> Tensor<1> {
+    let [x, y] = [0, 1].map(|view| contest.views[view].clone().squeeze_dim::<2>(0));
+    let mixed = slerp(x, y, share);
+    m2_mix_half(contest, mixed.clone(), logits) + m2_mix_half(&contest.reversed(), mixed, logits)
+}
+
+/// One side of [`m2_mix`]: anchors against their partners and the mixtures of others.
 ///
 /// # Shapes
-/// - x, y: `[N, D]` unit rows
-pub fn m2_mix(x: Tensor<2>, y: Tensor<2>, share: f64, logits: &Logits) -> Tensor<1> {
-    let mixed = slerp(x.clone(), y.clone(), share);
-    let n = x.dims()[0];
-    let side = |anchors: &Tensor<2>, partners: &Tensor<2>| {
-        let contest = Contest::own(anchors.clone(), mixed.clone());
-        let mut views = contest.views.clone();
-        views.push(partners.clone().unsqueeze_dim(0));
-        let contest = Contest { views, ..contest };
-        contest.loss(&OwnPartner, &CrossEntropy, &Matching::own(n).into(), logits)
-    };
-    side(&x, &y) + side(&y, &x)
+/// - mixed: `[N, D]` unit rows, mixtures of both modalities ([`slerp`])
+pub fn m2_mix_half(contest: &Contest, mixed: Tensor<2>, logits: &Logits) -> Tensor<1> {
+    let views = vec![contest.views[0].clone(), mixed.unsqueeze_dim(0), contest.views[1].clone()];
+    let contest = Contest { views, ..contest.clone() };
+    contest.loss(&OwnPartner, &CrossEntropy, &contest.distribution(), logits)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::contrast::Targets;
-    use rcml_kernels::SparseRows;
 
     #[test]
     fn targets_follow_the_shares() {

@@ -45,6 +45,16 @@ pub fn soft_clip(contest: &Contest, teacher: &Tensor<2>, temperature: f64, logit
     contest.both_ways(|side| dialog2flow(side, teacher, temperature, logits))
 }
 
+/// Mod-X: what the model before a stream of new data knew about pairs off the diagonal. KL( T || softmax(l) ), where row i of T is the
+/// old model's softmax where that puts i's own partner first, and the partner alone where not. One direction, to be added to
+/// CLIP with a weight; the old model at the contest's temperature. Provenance: paper.
+///
+/// # Shapes
+/// - old: the old model's `[N, E]` of anchors and of candidates
+pub fn mod_x(contest: &Contest, [p, q]: [&Tensor<2>; 2], temperature: f64, logits: &Logits) -> Tensor<1> {
+    contest.against(&Kl { factor: 1.0 }, &Distribution::vetted(group(p), group(q), temperature), logits)
+}
+
 /// SPACE-2 (He et al. 2022): rows of one set, positive by the similarity of their taxonomy paths ([`crate::tree_similarity`]),
 /// themselves left out. Provenance: code.
 ///
@@ -77,7 +87,7 @@ pub fn sdm(contest: &Contest, logits: &Logits) -> Tensor<1> {
 pub fn hycd(contest: &Contest, teacher: [&Tensor<2>; 2], temperature: f64, share: f64, logits: &Logits) -> Tensor<1> {
     let n = teacher[0].dims()[0];
     let one_way = |side: &Contest, [p, q]: [&Tensor<2>; 2]| {
-        let soft = Distribution::softmax(group(p), group(q), temperature);
+        let soft = Distribution::softmax_among(group(p), group(q), temperature, &side.candidates);
         let targets = Distribution::from(Matching::own(n)).mixed(1.0 - share, soft);
         side.against(&Kl { factor: temperature * temperature }, &targets, logits)
     };

@@ -185,6 +185,16 @@ pub(crate) fn cases() -> Vec<Case> {
             Clip(1.0, |i| hycd(&i.contest(), [&i.frozen[2], &i.frozen[1]], 1.0, 1.0, &i.logits)),
         ),
         case(
+            "mod-x",
+            0.5,
+            |i| {
+                let contest = Contest::own(i.c.clone(), i.b.clone());
+                mod_x(&contest, [&i.frozen[0], &i.frozen[1]], 0.5, &i.logits)
+            },
+            // An old model that is wrong everywhere is not heard.
+            OneWay(|i| mod_x(&i.contest(), [&i.frozen[2], &i.frozen[1]], 0.5, &i.logits)),
+        ),
+        case(
             "mix-co",
             0.1,
             |i| {
@@ -196,10 +206,10 @@ pub(crate) fn cases() -> Vec<Case> {
                 mix_co(whole.mix(i.a.clone()), i.b.clone(), &whole, &i.logits)
             }),
         ),
-        case("m3col", 0.1, |i| m3col(&two(i), &i.mixture(), &i.logits).unwrap(), {
+        case("m3col", 0.1, |i| m3col(&both(i), &i.mixture(), &i.logits).unwrap(), {
             Clip(1.0, |i| {
                 let whole = Mixture::new(vec![1.0; i.n()], i.labels(&[1, 0, 2]));
-                m3col(&two(i), &whole, &i.logits).unwrap()
+                m3col(&both(i), &whole, &i.logits).unwrap()
             })
         }),
         case(
@@ -207,6 +217,32 @@ pub(crate) fn cases() -> Vec<Case> {
             0.5,
             |i| hcl(&i.contest(), &i.own(), 1.0, 0.1, &i.logits),
             OneWay(|i| hcl(&i.contest(), &i.own(), 0.0, 0.0, &i.logits)),
+        ),
+        case(
+            "m3el",
+            0.5,
+            |i| {
+                let one = |side: &Contest| side.views[0].clone().squeeze_dim::<2>(0);
+                i.contest().both_ways(|side| m3el(side, one(side), [1.0, 0.8], &i.logits))
+            },
+            // Without what is in the same modality.
+            OneWay(|i| {
+                let far = i.a.clone().mul_scalar(0.0) - 100.0;
+                m3el(&i.contest(), far, [1.0, 1.0], &i.logits)
+            }),
+        ),
+        case("bpr", 0.5, |i| bpr(&i.contest(), &i.own(), &i.logits), {
+            // Nothing is ranked.
+            Value(std::f64::consts::LN_2, |i| {
+                let flat = Logits { scale: i.logits.scale.clone().mul_scalar(0.0), ..i.logits.clone() };
+                bpr(&i.contest(), &i.own(), &flat)
+            })
+        }),
+        case(
+            "clean-clip",
+            0.5,
+            |i| clean_clip(&i.contest(), [i.c.clone(), i.c.clone()], [1.0, 1.0], &i.logits),
+            Clip(1.0, |i| clean_clip(&i.contest(), [i.c.clone(), i.c.clone()], [1.0, 0.0], &i.logits)),
         ),
         case(
             "extra-negatives",
@@ -260,17 +296,20 @@ pub(crate) fn cases() -> Vec<Case> {
             // Antipodal points.
             Value(-8.0, |i| cross_uniformity(first_rows(&i.a), first_rows(&i.a).neg(), 2.0, &i.logits)),
         ),
-        case("cua", 0.5, |i| cuaxu(i.a.clone(), i.b.clone(), false, &i.logits), {
+        case("cua", 0.5, |i| i.contest().both_ways(|side| cua(side, &i.logits)), {
             Equal(
-                |i| cuaxu(i.a.clone(), i.b.clone(), false, &i.logits) - cua_terms(i.a.clone(), i.b.clone(), &i.logits),
+                |i| {
+                    let whole = i.contest().both_ways(|side| cua(side, &i.logits));
+                    whole - i.contest().both_ways(|side| cua_terms(side, &i.logits))
+                },
                 |i| clip(&i.a, &i.b, &i.logits),
             )
         }),
-        case("cuaxu", 0.5, |i| cuaxu(i.a.clone(), i.b.clone(), true, &i.logits), {
+        case("cuaxu", 0.5, |i| i.contest().both_ways(|side| cuaxu(side, &i.logits)), {
             Equal(
-                |i| cuaxu(i.a.clone(), i.b.clone(), true, &i.logits),
+                |i| i.contest().both_ways(|side| cuaxu(side, &i.logits)),
                 |i| {
-                    cuaxu(i.a.clone(), i.b.clone(), false, &i.logits)
+                    i.contest().both_ways(|side| cua(side, &i.logits))
                         + cross_uniformity(i.a.clone(), i.b.clone(), 2.0, &i.logits)
                 },
             )
@@ -278,12 +317,20 @@ pub(crate) fn cases() -> Vec<Case> {
         case(
             "m2-mix",
             0.5,
-            |i| m2_mix(i.a.clone(), i.b.clone(), 0.3, &i.logits),
+            |i| m2_mix(&i.contest(), 0.3, &i.logits),
             // At share 0 the mixtures are y: InfoNCE from x, and from y with y's own set off the diagonal.
-            Equal(
-                |i| m2_mix(i.a.clone(), i.b.clone(), 1.0, &i.logits),
-                |i| m2_mix(i.b.clone(), i.a.clone(), 0.0, &i.logits),
-            ),
+            Equal(|i| m2_mix(&i.contest(), 1.0, &i.logits), |i| m2_mix(&i.contest().reversed(), 0.0, &i.logits)),
+        ),
+        smooth(
+            case("orthogonality", 0.5, |i| orthogonality(i.a.clone(), i.b.clone()), {
+                // Rows that are all the same have nothing in common with anything.
+                Value(0.0, |i| orthogonality(first_rows(&i.a), i.b.clone()))
+            }),
+            |i| {
+                let centred = |z: &Tensor<2>| z.clone() - z.clone().mean_dim(0);
+                let lengths = [0, 1].map(|which| centred(&i.frozen[which]).square().sum_dim(1).sqrt());
+                orthogonality_at(i.a.clone(), i.b.clone(), lengths)
+            },
         ),
         case("rafa", 0.5, |i| rafa(i.a.clone(), i.b.clone(), i.frozen[2].clone()), {
             Value(0.0, |i| rafa(i.a.clone(), i.a.clone(), i.frozen[0].clone()))
@@ -307,20 +354,20 @@ pub(crate) fn cases() -> Vec<Case> {
             Value(0.0, |i| kernel_joint_entropy(first_rows(&i.a), first_rows(&i.b), 0.5, &i.logits))
         }),
         case("pairwise", 0.5, |i| every_pair(i, views(i)), Clip(1.0, |i| every_pair(i, two(i)))),
-        case("symile", 0.5, |i| symile(&views(i), Tuples::All, &i.logits).unwrap(), {
-            Clip(1.0, |i| symile(&two(i), Tuples::All, &i.logits).unwrap())
+        case("symile", 0.5, |i| symile(&all(i), Tuples::All, &i.logits).unwrap(), {
+            Clip(1.0, |i| symile(&both(i), Tuples::All, &i.logits).unwrap())
         }),
         case(
             "gram",
             0.07,
-            |i| gram(&views(i), 0.1, &i.logits).unwrap(),
-            Value(2.044_486_064, |i| gram(&views(i), 0.0, &i.logits.at(0.07)).unwrap()),
+            |i| gram(&all(i), 0.1, &i.logits).unwrap(),
+            Value(2.044_486_064, |i| gram(&all(i), 0.0, &i.logits.at(0.07)).unwrap()),
         ),
-        case("mv-info-nce", 0.5, |i| mv_info_nce(&views(i), &i.logits).unwrap(), {
-            Value(1.225_533_109, |i| mv_info_nce(&two(i), &i.logits).unwrap())
+        case("mv-info-nce", 0.5, |i| mv_info_nce(&all(i), &i.logits).unwrap(), {
+            Value(1.225_533_109, |i| mv_info_nce(&both(i), &i.logits).unwrap())
         }),
-        case("mv-dhel", 0.5, |i| mv_dhel(&views(i), &i.logits).unwrap(), {
-            Value(1.482_173_510, |i| mv_dhel(&two(i), &i.logits).unwrap())
+        case("mv-dhel", 0.5, |i| mv_dhel(&all(i), &i.logits).unwrap(), {
+            Value(1.482_173_510, |i| mv_dhel(&both(i), &i.logits).unwrap())
         }),
     ]
 }

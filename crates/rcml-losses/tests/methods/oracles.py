@@ -83,6 +83,7 @@ show("clip", clip(A, B))
 SAME = [{0, 1}, {0, 1}, {2}]
 show("rcml", separate(scores(A, B), SAME, 1))
 show("dcl", separate(scores(A, B), [{0}, {1}, {2}], 0))
+show("bpr", sum(log(1 + exp((dot(A[i], B[j]) - dot(A[i], B[i])) / TAU)) for i in R for j in R if j != i) / (N * (N - 1)))
 show("siglip", sum(log(1 + exp(-(1 if i == j else -1) * (dot(A[i], B[j]) / TAU - 1.0))) for i in R for j in R) / N)
 F = [[1, 0.5, 0], [0.5, 1, 0.25], [0, 0.25, 1]]
 total = 0

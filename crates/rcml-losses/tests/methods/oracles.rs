@@ -1,13 +1,13 @@
 //! Every method gives its known value, on every device.
 
-use burn::tensor::{DType, Device, Tensor};
-use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, MaxSim, Scorer, Volume};
-use rcml_losses::methods::{cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rcml_losses::contrast::{Bilinear, Contest, Cosine, HingeOver, Matching, MaxSim, Scorer, Volume};
+use rcml_losses::methods::{Views, bpr, cwcl_half, gram, hcl, mv_dhel, mv_info_nce, one_to_k, sdm, slerp};
 use rcml_losses::{METHODS, Provenance};
 
 use crate::cases::{Limit, Loss, cases};
 use crate::fixture::{Inputs, fixture};
-use crate::parts::{antisymmetric, hinge, interleaved, two, views};
+use crate::parts::{antisymmetric, both, hinge, interleaved, views};
 
 /// The types that a device computes in, and how near a value must be.
 pub(crate) fn types(device: &Device) -> Vec<(DType, f64)> {
@@ -89,7 +89,7 @@ fn every_method_meets_its_limit() {
 /// Forms and halves of methods beside those of the table.
 #[test]
 fn other_forms_give_their_oracles() {
-    let others: [(&str, f64, f64, Loss); 9] = [
+    let others: [(&str, f64, f64, Loss); 10] = [
         ("InfoNCE, B to A", 0.5, 0.857_412_867, |i| i.contest().reversed().cross_entropy(&i.logits)),
         ("several positives, both ways", 0.5, 1.311_161_033, |i| {
             i.labelled(&[0, 0, 1]).both_ways(|side| side.cross_entropy(&i.logits))
@@ -100,9 +100,15 @@ fn other_forms_give_their_oracles() {
             i.contest().both_ways(|side| sdm(side, &i.logits)).mul_scalar(2.0)
         }),
         ("hcl, tau+ = 0", 0.5, 0.914_396_039, |i| hcl(&i.contest(), &i.own(), 1.0, 0.0, &i.logits)),
+        ("bpr of scores .9 and .4", 1.0, 0.474_076_984, |i| {
+            let rows =
+                |values: [[f64; 2]; 2]| Tensor::<2>::from_data(TensorData::from(values), (&i.a.device(), i.a.dtype()));
+            let contest = Contest::own(rows([[1.0, 0.0], [0.0, 1.0]]), rows([[0.9, 0.4], [0.4, 0.9]]));
+            bpr(&contest, &Matching::own(2), &i.logits)
+        }),
         ("vse++", 0.5, 0.462_894_305, |i| hinge(i, 0.2, HingeOver::Hardest)),
-        ("mv-info-nce of two", 0.5, 1.225_533_109, |i| mv_info_nce(&two(i), &i.logits).unwrap()),
-        ("mv-dhel of two", 0.5, 1.482_173_510, |i| mv_dhel(&two(i), &i.logits).unwrap()),
+        ("mv-info-nce of two", 0.5, 1.225_533_109, |i| mv_info_nce(&both(i), &i.logits).unwrap()),
+        ("mv-dhel of two", 0.5, 1.482_173_510, |i| mv_dhel(&both(i), &i.logits).unwrap()),
     ];
     for (device_name, device) in rcml_kernels::device::test_devices() {
         for (dtype, tolerance) in types(&device) {
@@ -141,10 +147,11 @@ fn volumes_are_blind_to_signs_and_smooth_at_zero() {
     for (name, device) in rcml_kernels::device::test_devices() {
         let device = device.autodiff();
         let inputs = Inputs::new(&fixture(), 3, 0.07, DType::F32, &device);
-        let signs = |sign: f64| vec![inputs.a.clone(), inputs.b.clone().mul_scalar(sign), inputs.c.clone()];
+        let signs = |sign: f64| Views::new(vec![inputs.a.clone(), inputs.b.clone().mul_scalar(sign), inputs.c.clone()]);
         let of = |sign: f64| value(&gram(&signs(sign), 0.0, &inputs.logits).unwrap());
         assert!((of(1.0) - of(-1.0)).abs() < 1e-5 + slack(), "{name}");
-        let flat = gram(&[inputs.a.clone(), inputs.a.clone(), inputs.c.clone()], 0.0, &inputs.logits).unwrap();
+        let flat = Views::new(vec![inputs.a.clone(), inputs.a.clone(), inputs.c.clone()]);
+        let flat = gram(&flat, 0.0, &inputs.logits).unwrap();
         let gradient: Vec<f32> = inputs.a.grad(&flat.backward()).unwrap().into_data().iter().collect();
         assert!(gradient.iter().all(|g| g.is_finite()), "{name}: {gradient:?}");
     }

@@ -11,6 +11,16 @@ pub(crate) fn views(i: &Inputs) -> Vec<Tensor<2>> {
     vec![i.a.clone(), i.b.clone(), i.c.clone()]
 }
 
+/// The three as modalities of the same items.
+pub(crate) fn all(i: &Inputs) -> Views {
+    Views::new(views(i))
+}
+
+/// The first two.
+pub(crate) fn both(i: &Inputs) -> Views {
+    Views::new(two(i))
+}
+
 pub(crate) fn two(i: &Inputs) -> Vec<Tensor<2>> {
     vec![i.a.clone(), i.b.clone()]
 }
@@ -79,7 +89,7 @@ pub(crate) fn bilinear(i: &Inputs, moving: f64) -> Tensor<1> {
 
 pub(crate) fn tcl(i: &Inputs, share: f64, queued: bool) -> Tensor<1> {
     let mut queue = Queue::new(if queued { i.n() } else { 0 });
-    queue.push(i.frozen[1].clone());
+    queue.push(i.frozen[1].clone(), &i.labels(&[0, 1, 2]));
     let contest = queue.contest(i.a.clone(), i.frozen[2].clone());
     tcl_cross(&contest, i.frozen[1].clone(), share, 0.5, &i.logits)
 }

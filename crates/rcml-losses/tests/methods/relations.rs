@@ -38,7 +38,9 @@ fn the_same_pair_under_a_wrong_relation_is_a_negative() {
         };
         let related = |pair: [u32; 3]| PAIRS.contains(&pair);
         // Anchors count alike, shared by their positives.
-        let expected = |denominator: Denominator| -> f64 {
+        let expected = |denominator: Denominator, correction: &[f32]| -> f64 {
+            // The chance that a candidate is drawn with does not ask under which relation.
+            let logit = |pair: [u32; 3]| logit(pair) - correction.get(pair[2] as usize).map_or(0.0, |c| f64::from(*c));
             let one = |pair @ [r, i, _]: [u32; 3]| {
                 let negatives = (0..ITEMS as u32).filter(|k| *k != i && !related([r, i, *k])).map(|k| [r, i, k]);
                 let wrong = Some([1 - r, i, pair[2]]).filter(|pair| !related(*pair));
@@ -62,7 +64,9 @@ fn the_same_pair_under_a_wrong_relation_is_a_negative() {
             everyone: Some((x.clone(), None)),
             ..ConditionedModality::new("text", anchors.reshape([2, 2, D]), y, vec![])
         };
-        for denominator in [Denominator::Joint, Denominator::Decoupled] {
+        let chances = [0.05f32, 0.6, 0.1, 0.9, 0.02].map(f32::ln).to_vec();
+        let forms = [Denominator::Joint, Denominator::Decoupled];
+        for (denominator, correction) in forms.into_iter().flat_map(|form| [(form, vec![]), (form, chances.clone())]) {
             let config = ObjectiveConfig {
                 intra: 1.0,
                 denominator,
@@ -70,11 +74,13 @@ fn the_same_pair_under_a_wrong_relation_is_a_negative() {
                 ..ObjectiveConfig::default()
             };
             let scale = Tensor::from_floats([4.0], &device);
-            let terms = Objective::new(config).related(std::slice::from_ref(&modality), &targets(), &scale);
-            let (value, expected) = (Objective::sum(&terms).unwrap().into_scalar::<f32>(), expected(denominator));
+            let targets = targets().with_correction(correction.clone());
+            let terms = Objective::new(config).related(std::slice::from_ref(&modality), &targets, &scale);
+            let value = Objective::sum(&terms).unwrap().into_scalar::<f32>();
+            let expected = expected(denominator, &correction);
             assert!(
                 (f64::from(value) - expected).abs() < 1e-5 + crate::oracles::slack(),
-                "{name} {denominator:?}: {value}, expected {expected}"
+                "{name} {denominator:?} {correction:?}: {value}, expected {expected}"
             );
         }
     }

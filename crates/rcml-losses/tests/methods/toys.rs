@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_kernels::{SparseRows, l2_normalize};
 use rcml_losses::contrast::{Bilinear, Candidates, Contest, Cosine, Logits, Positives, Scorer, Separate};
-use rcml_losses::methods::{Tuples, info_nce, symile};
+use rcml_losses::methods::{Tuples, Views, info_nce, symile};
 use rcml_losses::{Average, Denominator};
 
 /// Learned tables: an encoder of few symbols.
@@ -69,7 +69,8 @@ fn only_symile_solves_xor() {
         };
         let logits = Logits::new(Tensor::from_floats([20.0], &device));
 
-        let symile_model = tables().train(300, 0.03, |model| symile(&views(model), Tuples::All, &logits).unwrap());
+        let symile_model =
+            tables().train(300, 0.03, |model| symile(&Views::new(views(model)), Tuples::All, &logits).unwrap());
         let table = unit(&symile_model);
         let scores = (select(&table[0], &a) * select(&table[1], &b)).matmul(table[2].clone().transpose());
         let with_symile = accuracy(scores, &c);

@@ -103,6 +103,8 @@ fn nothing_nasty_gives_a_nan() {
             let all_equal = [equal[0].clone(), equal[0].clone(), equal[0].clone()];
             let mut zero = generic(4, 6);
             zero.iter_mut().for_each(|matrix| matrix[..6].fill(0.0));
+            let mut antipodal = generic(4, 6);
+            antipodal[1] = antipodal[0].iter().map(|x| -x).collect();
             let nasty = [
                 ("tau = 0.01", whole(fixture(), 3, 0.01)),
                 ("one row", whole(generic(1, 6), 1, 0.5)),
@@ -111,6 +113,7 @@ fn nothing_nasty_gives_a_nan() {
                 ("only a masked row", Inputs { masked: true, ..whole(generic(1, 6), 1, 0.5) }),
                 ("equal rows", whole(equal, 4, 0.05)),
                 ("equal modalities", whole(all_equal, 4, 0.05)),
+                ("antipodal partners", whole(antipodal, 4, 0.01)),
                 ("a zero vector", whole(zero, 4, 0.07)),
             ];
             for (what, inputs) in nasty {

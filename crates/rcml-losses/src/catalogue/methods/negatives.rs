@@ -2,7 +2,7 @@
 
 use crate::catalogue::{MethodInfo, Parameter, Place, Provenance};
 
-pub(super) const METHODS: [MethodInfo; 9] = [
+pub(super) const METHODS: [MethodInfo; 12] = [
     MethodInfo {
         name: "hcl",
         function: "hcl",
@@ -12,6 +12,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "-log(e^l+ / (e^l+ + max((R - t M e^l+)/(1-t), M e^(-1/tau))))",
         when: "easy negatives: weighs the hard ones",
         place: Place::Items,
+        temperature: true,
         parameters: &[
             Parameter { name: "beta", default: 1.0, min: 0.0, max: 100.0, what: "concentration on hard negatives" },
             Parameter {
@@ -26,6 +27,56 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         fixture: "beta = 1, tau+ = .1, A to B",
     },
     MethodInfo {
+        name: "m3el",
+        function: "m3el",
+        source: "Multi-level Matching Network for Multimodal Entity Linking (M3EL)",
+        provenance: Provenance::Code,
+        sockets: [
+            "cosine, weighted by block",
+            "in batch, and the own modality without itself",
+            "identity",
+            "cross-entropy",
+        ],
+        formula: "-log(e^(a l_ii) / (sum_j e^(a l_ij) + sum_{j != i} e^(b <x_i,x_j>/tau)))",
+        when: "items that must be told apart within their modality, too",
+        place: Place::Items,
+        temperature: true,
+        parameters: &[
+            Parameter { name: "inter", default: 1.0, min: 0.0, max: 10.0, what: "a, of scores between modalities" },
+            Parameter { name: "intra", default: 0.8, min: 0.0, max: 10.0, what: "b, of scores within a modality" },
+        ],
+        oracle: 1.172_082_936,
+        fixture: "a = 1, b = .8",
+    },
+    MethodInfo {
+        name: "bpr",
+        function: "bpr",
+        source: "Rendle et al. 2009; REARM",
+        provenance: Provenance::Code,
+        sockets: ["cosine", "in batch", "identity", "pairwise ranking"],
+        formula: "mean_i mean_{j != i} -log sigmoid(l_ii - l_ij)",
+        when: "recommendation: the order counts, not the probability",
+        place: Place::Items,
+        temperature: true,
+        parameters: &[],
+        oracle: 0.487_224_561,
+        fixture: "A to B",
+    },
+    MethodInfo {
+        name: "clean-clip",
+        function: "clean_clip",
+        source: "Bansal et al. 2023 (CleanCLIP)",
+        provenance: Provenance::Code,
+        sockets: ["cosine", "in batch", "identity, and an augmented view", "cross-entropy"],
+        formula: "l1 CLIP(X, Y) + l2 (InfoNCE(X, X') + InfoNCE(Y, Y')) / 2",
+        when: "unlearning what poisoned pairs taught",
+        place: Place::Library("an augmented view of each modality"),
+        temperature: true,
+        parameters: &[],
+        oracle: 2.125_638_006,
+        fixture: "C as both augmented views, l1 = l2 = 1",
+    },
+    MethodInfo {
         name: "extra-negatives",
         function: "extra_negatives",
         source: "Sahin et al. 2024 (Generative negative mining)",
@@ -34,6 +85,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "CE(I, <x, [y; extra]>/tau)",
         when: "compositional texts: swapped words as negatives",
         place: Place::Items,
+        temperature: true,
         parameters: &[],
         oracle: 1.519_683_024,
         fixture: "C as extra texts, A to B",
@@ -47,6 +99,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "CE(a softmax(momentum) + (1-a) I, <x, [y'; queue]>/tau)",
         when: "small batches: negatives of earlier steps",
         place: Place::Items,
+        temperature: true,
         parameters: &[
             Parameter {
                 name: "share",
@@ -89,6 +142,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "-mean_k log softmax over {own token k, others' tokens}",
         when: "details that a summary loses",
         place: Place::Library("local tokens of the encoder"),
+        temperature: true,
         parameters: &[],
         oracle: 1.451_633_711,
         fixture: "tokens {B_i, C_i}, global A",
@@ -102,6 +156,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "l_inter [D(q_x, z_y) + D(q_y, z_x)] + l_intra [D(q_x, z_x) + D(q_y, z_y)]",
         when: "very small batches; no negatives needed",
         place: Place::Library("a predictor and a momentum encoder"),
+        temperature: false,
         parameters: &[],
         oracle: 2.162_422_706,
         fixture: "q = A, B; z = C, A; 1 and .5",
@@ -115,6 +170,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "sum over directions of mean_i sum_{j != i} max(0, S_ij - S_ii + margin)",
         when: "a margin instead of a temperature",
         place: Place::Items,
+        temperature: false,
         parameters: &[Parameter { name: "margin", default: 0.2, min: 0.0, max: 2.0, what: "in units of the cosine" }],
         oracle: 0.499_788_840,
         fixture: "margin .2",
@@ -128,6 +184,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "sum over directions of mean_i max_{j != i} max(0, S_ij - S_ii + margin)",
         when: "a margin, and clean data: the hardest negative counts",
         place: Place::Items,
+        temperature: false,
         parameters: &[Parameter { name: "margin", default: 0.2, min: 0.0, max: 2.0, what: "in units of the cosine" }],
         oracle: 0.462_894_305,
         fixture: "margin .2",
@@ -141,6 +198,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "sum_k (1 - C_kk)^2 + w sum_{a != b} C_ab^2",
         when: "beside a contrast, against redundant channels",
         place: Place::Items,
+        temperature: false,
         parameters: &[Parameter {
             name: "weight",
             default: 0.005,
@@ -160,6 +218,7 @@ pub(super) const METHODS: [MethodInfo; 9] = [
         formula: "CLIP(tau (1 + g w)) + l1 intra + l2 MSE of decoders",
         when: "related negatives that should repel less",
         place: Place::Library("decoders between the modalities"),
+        temperature: true,
         parameters: &[],
         oracle: 1.096_721_222,
         fixture: "g = .5, l1 = .3, l2 = .2",

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{MethodInfo, Parameter, Place, Provenance};
 
-pub(super) const METHODS: [MethodInfo; 8] = [
+pub(super) const METHODS: [MethodInfo; 9] = [
     MethodInfo {
         name: "space2",
         function: "space2",
@@ -12,6 +12,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "-mean_i sum_{j != i} f_ij / sum f_ik log softmax_{l != i}(S_i/tau)_j",
         when: "items in a taxonomy: near categories are a little positive",
         place: Place::Library("similarities of taxonomy paths (`tree_similarity`)"),
+        temperature: true,
         parameters: &[],
         oracle: 1.071_826_129,
         fixture: "f = [1,.5,0; .5,1,.25; 0,.25,1]",
@@ -25,6 +26,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "CE(softmax(<e_i, e_j>/tau_l), S/tau)",
         when: "labels with meaning: near labels are a little positive",
         place: Place::Library("embeddings of label texts"),
+        temperature: true,
         parameters: &[],
         oracle: 2.356_635_998,
         fixture: "tau = .05, tau_l = .25, labels C",
@@ -38,6 +40,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "CE(rows of (<p_i,p_j>+1)/2, <p_i,q_j>/tau) + InfoNCE(q to p)",
         when: "one encoder is pretrained and frozen",
         place: Place::Items,
+        temperature: true,
         parameters: &[],
         oracle: 2.013_801_678,
         fixture: "p = A, q = B",
@@ -51,6 +54,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "(CE(softmax(Y Y^T/tau), S/tau) + CE(same, S^T/tau)) / 2",
         when: "late in training, when near duplicates should not repel",
         place: Place::Items,
+        temperature: true,
         parameters: &[Parameter {
             name: "target_temperature",
             default: 0.1,
@@ -70,6 +74,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "sum over directions of mean_i sum_j p_ij (log p_ij - log(q_ij + 1e-8))",
         when: "identities with several views; punishes mass on wrong columns hard",
         place: Place::Pairs,
+        temperature: true,
         parameters: &[],
         oracle: 16.159_918_691,
         fixture: "labels 0,0,1",
@@ -83,9 +88,24 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "T^2/2 sum over directions of KL(a I + (1-a) teacher, student)",
         when: "fine-tuning that should not forget",
         place: Place::Library("embeddings of the model before training"),
+        temperature: true,
         parameters: &[],
         oracle: 0.155_349_060,
         fixture: "teacher <C,B>, T = 1, a = .5",
+    },
+    MethodInfo {
+        name: "mod-x",
+        function: "mod_x",
+        source: "Ni et al. 2023 (Mod-X)",
+        provenance: Provenance::Paper,
+        sockets: ["cosine", "in batch", "old model where it is right, else identity", "KL"],
+        formula: "mean_i KL(T_i, softmax(S_i/tau)), T_i = old softmax if its top is i, else i alone",
+        when: "training on a stream without losing what was known",
+        place: Place::Library("embeddings of the model before training"),
+        temperature: true,
+        parameters: &[],
+        oracle: 1.154_010_879,
+        fixture: "new <C,B>, old <A,B>",
     },
     MethodInfo {
         name: "mix-co",
@@ -96,6 +116,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "-l_i log p_ii - (1-l_i) log p_ik, and transposed",
         when: "few items: mixed inputs are new ones",
         place: Place::Library("mixed inputs, encoded; `m3col` mixes embeddings"),
+        temperature: true,
         parameters: &[],
         oracle: 1.730_870_301,
         fixture: "l = .7,.6,1, partners 1,0,2, tau = .1",
@@ -109,6 +130,7 @@ pub(super) const METHODS: [MethodInfo; 8] = [
         formula: "MixCo over all ordered pairs of modalities",
         when: "shared relations between items of different labels",
         place: Place::Items,
+        temperature: true,
         parameters: &[Parameter {
             name: "beta",
             default: 0.15,
