@@ -161,7 +161,10 @@ impl Placement {
     pub fn average_precision(&self) -> Option<f64> {
         let of = |group: &Group| {
             let (n, r, before) = (group.size(), group.right as f64, group.before());
-            let others = if n > 1 { (r - 1.0) / (n as f64 - 1.0) } else { 0.0 };
+            if n == 1 {
+                return (group.right_before as f64 + 1.0) / (before as f64 + 1.0);
+            }
+            let others = (r - 1.0) / (n as f64 - 1.0);
             // The sum over places j of (R + 1 + (j - 1) others) / (before + j), R right answers being before the group.
             let first = group.right_before as f64 + 1.0 - others * (before as f64 + 1.0);
             group.share() * (others * n as f64 + first * harmonic_between(before, n))
