@@ -31,7 +31,8 @@ fn train(folder: &Folder, run: &str, more: &[&str]) -> String {
 /// The shapes, no two of which are described alike.
 fn numbered() -> Folder {
     let folder = Folder::with_shapes();
-    let item = |(number, line): (usize, &str)| line.replace("\",\"image\"", &format!(", number {number}\",\"image\"")) + "\n";
+    let item =
+        |(number, line): (usize, &str)| line.replace("\",\"image\"", &format!(", number {number}\",\"image\"")) + "\n";
     folder.write("items.jsonl", folder.read("items.jsonl").lines().enumerate().map(item).collect::<String>());
     folder
 }
@@ -39,13 +40,17 @@ fn numbered() -> Folder {
 /// The same items and edges in another folder, every id another one, every second item for testing; pictures are not taken along.
 fn renamed(folder: &Folder) -> Folder {
     let other = Folder::new();
-    let rename = |text: &str| text.replace("\"i", "\"renamed-").replace("\"renamed-d\"", "\"id\"").replace("\"renamed-mage\"", "\"image\"");
+    let rename = |text: &str| {
+        text.replace("\"i", "\"renamed-").replace("\"renamed-d\"", "\"id\"").replace("\"renamed-mage\"", "\"image\"")
+    };
     let split = |(number, line): (usize, &str)| {
         let split = ["train", "test"][number % 2];
         rename(line).replace("{\"id\"", &format!("{{\"split\":\"{split}\",\"id\"")) + "\n"
     };
     other.write("items.jsonl", folder.read("items.jsonl").lines().enumerate().map(split).collect::<String>());
-    other.write("edges.jsonl", rename(&folder.read("edges.jsonl"))).write("relations.jsonl", folder.read("relations.jsonl"));
+    other
+        .write("edges.jsonl", rename(&folder.read("edges.jsonl")))
+        .write("relations.jsonl", folder.read("relations.jsonl"));
     for number in 0..40 {
         other.write(&format!("{number}.png"), folder.read_bytes(&format!("{number}.png")));
     }
@@ -140,9 +145,13 @@ fn items_of_which_nothing_is_read_are_no_answers() {
     let (data, vectors) = (folder.path(), folder.join("vectors.npy"));
     rcml(["embed", &run, "--data", data, "--out", &vectors]).done();
     let bytes = folder.read_bytes("vectors.npy");
-    let width = 4 * (32 + 512);
-    assert!(bytes[bytes.len() - width..].iter().all(|byte| *byte == 0), "the last row is of nothing");
-    assert!(bytes[bytes.len() - 2 * width..bytes.len() - width].iter().any(|byte| *byte != 0));
+    let row = |from_end: usize| -> Vec<f32> {
+        let width = 4 * (32 + 512);
+        let bytes = &bytes[bytes.len() - from_end * width..][..width];
+        bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    assert!(row(1).iter().all(|value| *value == 0.0), "the last row is of nothing");
+    assert!(row(2).iter().any(|value| *value != 0.0));
 
     let search = ["search", &run, "--data", data, "--relation", "has the same colour", "-k", "100"];
     let told = rcml(search.into_iter().chain(["--item", "mute"])).refused("mute");
