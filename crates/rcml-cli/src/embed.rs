@@ -9,7 +9,7 @@ use rcml_model::{Embedder, Embeddings, EncodedItems, ItemReader, RelationQuery};
 
 use crate::array_file::ArrayFormat;
 use crate::failure::{Failure, Result};
-use crate::output::{note, print, with_suffix, write_whole};
+use crate::output::{check_file, note, print, with_suffix, write_whole};
 use crate::progress::Progress;
 use crate::relation::known_roles;
 use crate::run::{PictureArguments, Run, read_items};
@@ -20,7 +20,8 @@ use crate::run::{PictureArguments, Run, read_items};
   rcml embed run --data emoji --out emoji.parquet
 
 Row i belongs to line i of FILE.ids.txt, in the order of the dataset; a .parquet has the ids in its column `id` and the rows
-in its column `embedding`. Rows are unit vectors; a row is zero where the item lacks the view's modality.")]
+in its column `embedding`, a .safetensors of not too many items has them in its header too. Rows are unit vectors; a row is zero
+where the item lacks the view's modality, or all that the model reads.")]
 pub(crate) struct EmbedArguments {
     /// Folder of a finished run
     run: PathBuf,
@@ -36,8 +37,8 @@ pub(crate) struct EmbedArguments {
     /// fused, text, image, or a feature modality of the dataset
     #[arg(long, value_name = "VIEW", default_value = "fused", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     view: String,
-    /// The end of a directed relation that items are embedded as: source asks, target answers [default: source for a
-    /// relation of the dataset, else neither]
+    /// The end of the relation that items are embedded as: source asks, target answers [default: source; neither for a
+    /// model without roles, nor for words that no relation of the dataset has where only directed relations have roles]
     #[arg(long, value_name = "ROLE", requires = "relation")]
     role: Option<End>,
     #[command(flatten)]
@@ -53,11 +54,19 @@ enum End {
     Target,
 }
 
+/// Length of the ids' JSON up to which they stand in the header of a safetensors file, which readers refuse above 100,000,000 bytes
+/// and have to read whole.
+const IDS_IN_HEADER: usize = 1 << 20;
+
 /// Items encoded at a time, which bounds memory whatever the size of the dataset.
 const CHUNK: usize = 4096;
 
 pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let format = ArrayFormat::of(&arguments.out)?;
+    check_file("--out", &arguments.out)?;
+    if arguments.relation.as_ref().is_some_and(|words| words.trim().is_empty()) {
+        return Err(Failure::input("--relation: expected words, found none"));
+    }
     let run = Run::open(&arguments.run, &arguments.pictures)?;
     let dataset = Dataset::open(&arguments.data)?;
     let embedder = run.embedder(&arguments.device)?;
@@ -67,10 +76,10 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
 
     let ids: Vec<&str> = dataset.items.iter().map(|item| item.id.as_str()).collect();
     let mut metadata = BTreeMap::from([
-        ("ids".to_string(), serde_json::to_string(&ids)?),
         ("view".to_string(), arguments.view.clone()),
         ("method".to_string(), run.config.preset.clone()),
     ]);
+    metadata.extend(ids_in_header(&ids)?.map(|ids| ("ids".to_string(), ids)));
     if let Some(relation) = &arguments.relation {
         metadata.insert("relation".into(), relation.clone());
         let role = if arguments.role == Some(End::Target) { "target" } else { "source" };
@@ -97,7 +106,9 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     }
     written?;
     if missing > 0 {
-        note(&format!("{missing} of {} items have no {}: their rows are zero", items.len(), arguments.view));
+        let what =
+            if arguments.view == "fused" { "nothing that the model reads" } else { &format!("no {}", arguments.view) };
+        note(&format!("{missing} of {} items have {what}: their rows are zero", items.len()));
     }
     if format.holds_ids() {
         return print(&format!("{}: {} x {width}, ids in its column `id`", arguments.out.display(), ids.len()));
@@ -105,6 +116,12 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let names = with_suffix(&arguments.out, ".ids.txt");
     write_whole(&names, |part| std::fs::write(part, ids.join("\n") + "\n"))?;
     print(&format!("{}: {} x {width}, ids in {}", arguments.out.display(), ids.len(), names.display()))
+}
+
+/// The ids as JSON; none where they are too long.
+fn ids_in_header(ids: &[&str]) -> Result<Option<String>> {
+    let text = serde_json::to_string(ids)?;
+    Ok((text.len() <= IDS_IN_HEADER).then_some(text))
 }
 
 impl EmbedArguments {
@@ -140,8 +157,7 @@ impl EmbedArguments {
     /// The view's rows, and which of them stand for something.
     fn rows(&self, embeddings: Embeddings) -> Result<(Vec<f32>, Vec<bool>)> {
         let (vectors, present) = if self.view == "fused" {
-            let rows = embeddings.fused.dims()[0];
-            (embeddings.fused, vec![true; rows])
+            (embeddings.fused, embeddings.present)
         } else {
             let found = embeddings.modalities.into_iter().find(|(name, _, _)| *name == self.view);
             let missing = || Failure::input(format!("--view {}: no item of the dataset has it", self.view));
@@ -150,5 +166,17 @@ impl EmbedArguments {
         };
         let rows = vectors.try_into_vec_as::<f32>();
         Ok((rows.map_err(|error| Failure::Runtime(format!("the device failed: {error:?}")))?, present))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_ids_stay_out_of_the_header() {
+        assert_eq!(ids_in_header(&["a", "b\""]).unwrap().as_deref(), Some("[\"a\",\"b\\\"\"]"));
+        let id = "i".repeat(IDS_IN_HEADER / 4);
+        assert_eq!(ids_in_header(&[id.as_str(); 4]).unwrap(), None);
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rcml_data::{Dataset, ImageProblem, OnCorrupt, Split, Splits, TrainingRecord, check_leakage};
+use rcml_data::{Dataset, ImageProblem, OnCorrupt, Splits, TrainingRecord};
 use rcml_kernels::device;
 use rcml_model::{Embedder, ItemReader};
 use rcml_train::RunConfig;
@@ -52,15 +52,30 @@ impl Run {
         Ok(embedder.with_on_corrupt(self.config.image.on_corrupt))
     }
 
-    /// Splits a dataset as the run did.
-    pub(crate) fn splits(&self, dataset: &Dataset) -> Result<Splits> {
-        Ok(Splits::assign(dataset, &self.config.split)?)
-    }
-
-    /// Fails if something that `splits` holds out was trained on.
-    pub(crate) fn check_leakage(&self, dataset: &Dataset, splits: &Splits, split: Split) -> Result<()> {
-        check_leakage(dataset, splits, split, &self.training()?)
-            .map_err(|error| Failure::new(error.is_input(), format!("{}: {error}", self.folder.display())))
+    /// Splits a dataset as the run did. A file of splits names things of the data that the run was trained on: for others
+    /// (`visits`) the drawn or named split stands in, and a note says so.
+    pub(crate) fn splits(&self, dataset: &Dataset, visits: bool) -> Result<(Splits, Option<String>)> {
+        let mut split = self.config.split.clone();
+        let (run, file) = (self.folder.display(), std::mem::take(&mut split.file));
+        if file.is_empty() {
+            return Ok((Splits::assign(dataset, &split)?, None));
+        }
+        if visits {
+            let name = dataset.name();
+            let note = format!(
+                "{run}: its split.file {file:?} is of the data that it was trained on; {name} is split as its own files and the \
+                 other settings of the run say"
+            );
+            return Ok((Splits::assign(dataset, &split)?, Some(note)));
+        }
+        split.file.clone_from(&file);
+        let named = |error: rcml_data::Error| {
+            Failure::new(
+                error.is_input() || !Path::new(&file).is_file(),
+                format!("{run}: split.file is {file:?}, which its split was read from: {error}"),
+            )
+        };
+        Ok((Splits::assign(dataset, &split).map_err(named)?, None))
     }
 
     /// What the run trained on.
@@ -69,12 +84,11 @@ impl Run {
         let text = fs::read_to_string(&path).map_err(|error| Failure::file(&path, &error))?;
         serde_json::from_str(&text).map_err(|error| Failure::input(format!("{}: {error}", path.display())))
     }
+}
 
-    /// The name of the data that the run trained on, where it trained on none of this dataset's items.
-    pub(crate) fn other_dataset(&self, record: &TrainingRecord, dataset: &Dataset) -> Option<String> {
-        let origin = if record.dataset.is_empty() { "other data" } else { &record.dataset };
-        record.is_of_other_items(dataset).then(|| origin.to_string())
-    }
+/// The name of the data that a run trained on.
+pub(crate) fn origin(record: &TrainingRecord) -> &str {
+    if record.dataset.is_empty() { "other data" } else { &record.dataset }
 }
 
 /// Prepares the items of a dataset for a model, with progress, and says which pictures were skipped.

@@ -1,90 +1,106 @@
 //! A check that nothing held out was trained on.
 
-use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 
-use crate::split::statement;
-use crate::{Dataset, Edge, Error, Item, Relation, Result, Split, Splits};
+use crate::fingerprint::Fingerprints;
+use crate::{Dataset, Edge, Error, Result, Split, Splits, TrainingRecord};
 
-/// What a run trained on, kept in its folder so that any later evaluation can be checked against it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct TrainingRecord {
-    /// Name of the dataset; empty in records of earlier versions.
-    #[serde(default)]
-    pub dataset: String,
-    /// Fingerprints of the training items (of id and content), sorted.
-    pub items: Vec<u64>,
-    /// Fingerprints of the training relations (of all their phrasings), sorted.
-    pub relations: Vec<u64>,
-    /// Fingerprints of the training edges (of relation and both ends), sorted.
-    pub edges: Vec<u64>,
-}
-
-impl TrainingRecord {
-    /// The record of a run that trains on the `Train` part of `splits`.
-    pub fn of(dataset: &Dataset, splits: &Splits) -> Self {
-        let prints = Fingerprints::of(dataset);
-        let items = splits.items_of(Split::Train).into_iter().filter_map(|item| prints.items.get(item as usize));
-        let relations = prints.relations.iter().zip(&splits.relations).filter(|(_, split)| **split == Split::Train);
-        let edges = splits.edges_of(dataset, Split::Train).filter_map(|edge| prints.edge(dataset, edge));
-        let sorted = |mut prints: Vec<u64>| {
-            prints.sort_unstable();
-            prints.dedup();
-            prints
-        };
-        Self {
-            dataset: dataset.name(),
-            items: sorted(items.copied().collect()),
-            relations: sorted(relations.map(|(print, _)| *print).collect()),
-            edges: sorted(edges.collect()),
-        }
-    }
-
-    /// Whether a relation of these phrasings was trained on.
-    pub fn knows(&self, relation: &Relation) -> bool {
-        self.relations.binary_search(&fingerprint(relation.descriptions.iter().map(Some))).is_ok()
-    }
-
-    /// Whether none of the dataset's items was trained on: the run was trained on other data.
-    pub fn is_of_other_items(&self, dataset: &Dataset) -> bool {
-        !Fingerprints::of(dataset).items.iter().any(|print| self.items.binary_search(print).is_ok())
-    }
-}
-
-/// Fails if something that `splits` holds out as `split` was trained on: an item (unless items are shared by design,
-/// that is under an edge split), an unseen relation, an edge.
-///
-/// Things are recognised by their content, so a dataset that was split again, reordered or extended since the run is
-/// still checked. Where every item is for training, items are taken to be shared. `Train` holds nothing out.
+/// Fails if something that `splits` holds out as `split` was trained on: see [`Fingerprints::check`], which reads a dataset once
+/// for many checks.
 ///
 /// # Errors
 /// Names up to ten of the offenders and how many there are.
 pub fn check_leakage(dataset: &Dataset, splits: &Splits, split: Split, record: &TrainingRecord) -> Result<()> {
-    if split == Split::Train {
-        return Ok(());
+    Fingerprints::of(dataset).check(splits, split, record).map(drop)
+}
+
+impl Fingerprints<'_> {
+    /// Fails if something that `splits` holds out as `split` was trained on: an item (unless items are shared by design,
+    /// that is under an edge split), an unseen relation, an edge.
+    ///
+    /// Things are recognised by their content, so a dataset that was split again, reordered, extended or given other ids since the
+    /// run is still checked; a relation by any of its phrasings. Where every item is for training, items are taken to be shared.
+    /// `Train` holds nothing out. What the dataset itself has twice, in training and held out, is no leak between runs: it is told
+    /// in a note.
+    ///
+    /// # Errors
+    /// Names up to ten of the offenders and how many there are.
+    pub fn check(&self, splits: &Splits, split: Split, record: &TrainingRecord) -> Result<Vec<String>> {
+        if split == Split::Train {
+            return Ok(Vec::new());
+        }
+        let dataset = self.dataset;
+        let (mut leaks, mut notes) = (Vec::new(), Vec::new());
+        if !splits.shares_items() {
+            self.check_items(splits, split, record, &mut leaks, &mut notes);
+        }
+        let unseen = dataset.relations.iter().zip(&splits.relations);
+        let leaked = unseen.filter(|(relation, of)| **of == Split::Test && record.knows(relation));
+        leaks.extend(describe("unseen relations", leaked.map(|(relation, _)| format!("{:?}", relation.id))));
+        self.check_edges(splits, split, record, &mut leaks);
+        if leaks.is_empty() {
+            return Ok(notes);
+        }
+        let split = format!("{split:?}").to_lowercase();
+        Err(Error::input(format!(
+            "the {split} split of {} holds what the run was trained on: {}",
+            dataset.name(),
+            leaks.join("; ")
+        )))
     }
-    let prints = Fingerprints::of(dataset);
-    let trained = |record: &[u64], print: &u64| record.binary_search(print).is_ok();
-    let mut leaks = Vec::new();
-    if !splits.shares_items() {
-        let held_out = dataset.items.iter().zip(&prints.items).zip(&splits.items);
-        let leaked = held_out.filter(|((_, print), of)| **of == split && trained(&record.items, print));
-        leaks.extend(describe("items", leaked.map(|((item, _), _)| format!("{:?}", item.id))));
+
+    fn check_items(
+        &self,
+        splits: &Splits,
+        split: Split,
+        record: &TrainingRecord,
+        leaks: &mut Vec<String>,
+        notes: &mut Vec<String>,
+    ) {
+        let id = |item: u32| format!("{:?}", self.dataset.items[item as usize].id);
+        let content =
+            |item: u32| self.contents[item as usize].filter(|print| record.contents.binary_search(print).is_ok());
+        let own: HashSet<u64> =
+            splits.items_of(Split::Train).into_iter().filter_map(|item| self.contents[item as usize]).collect();
+        let held_out = splits.items_of(split);
+        let (named, others): (Vec<u32>, Vec<u32>) =
+            held_out.iter().partition(|item| record.items.binary_search(&self.items[**item as usize]).is_ok());
+        let known: Vec<(u32, u64)> = others.into_iter().filter_map(|item| Some((item, content(item)?))).collect();
+        let (twins, renamed): (Vec<_>, Vec<_>) = known.into_iter().partition(|(_, content)| own.contains(content));
+        leaks.extend(describe("items", named.into_iter().map(id)));
+        leaks.extend(describe("items under other ids", renamed.into_iter().map(|(item, _)| id(item))));
+        if !twins.is_empty() {
+            let split = format!("{split:?}").to_lowercase();
+            notes.push(format!(
+                "{} of the {} items of the {split} split are in training as well, under another id: the same text, picture and \
+                 features",
+                twins.len(),
+                held_out.len(),
+            ));
+        }
     }
-    let unseen = dataset.relations.iter().zip(&prints.relations).zip(&splits.relations);
-    let leaked = unseen.filter(|((_, print), of)| **of == Split::Test && trained(&record.relations, print));
-    leaks.extend(describe("unseen relations", leaked.map(|((relation, _), _)| format!("{:?}", relation.id))));
-    let held_out = splits.edges_of(dataset, split);
-    let leaked = held_out.filter(|e| prints.edge(dataset, e).is_some_and(|print| trained(&record.edges, &print)));
-    leaks.extend(describe("edges", leaked.map(|edge| name(dataset, edge))));
-    if leaks.is_empty() {
-        return Ok(());
+
+    fn check_edges(&self, splits: &Splits, split: Split, record: &TrainingRecord, leaks: &mut Vec<String>) {
+        let trained_as: Vec<Vec<u64>> =
+            self.dataset.relations.iter().map(|relation| record.trained_as(relation)).collect();
+        let contents = |edge: &Edge| -> Vec<u64> {
+            let relations = trained_as.get(edge.relation as usize).into_iter().flatten();
+            relations.filter_map(|relation| self.content_edge(edge, *relation)).collect()
+        };
+        let is_named = |edge: &Edge| self.edge(edge).is_some_and(|print| record.edges.binary_search(&print).is_ok());
+        let is_known =
+            |edge: &Edge| contents(edge).iter().any(|print| record.content_edges.binary_search(print).is_ok());
+        let name = |edge: &Edge| name(self.dataset, edge);
+        let (named, others): (Vec<&Edge>, Vec<&Edge>) =
+            splits.edges_of(self.dataset, split).partition(|edge| is_named(edge));
+        leaks.extend(describe("edges", named.into_iter().map(name)));
+        let mut renamed: Vec<&Edge> = others.into_iter().filter(|edge| is_known(edge)).collect();
+        if !renamed.is_empty() {
+            let own: HashSet<u64> = splits.edges_of(self.dataset, Split::Train).flat_map(contents).collect();
+            renamed.retain(|edge| !contents(edge).iter().any(|print| own.contains(print)));
+        }
+        leaks.extend(describe("edges between items under other ids or in other words", renamed.into_iter().map(name)));
     }
-    let split = format!("{split:?}").to_lowercase();
-    Err(Error::input(format!(
-        "the {split} split of {} holds what the run was trained on: {}",
-        dataset.name(),
-        leaks.join("; ")
-    )))
 }
 
 /// "2 edges (first, second)", or nothing where there are none.
@@ -103,54 +119,10 @@ fn name(dataset: &Dataset, edge: &Edge) -> String {
     format!("{} -{relation}- {}", item(edge.source), item(edge.target))
 }
 
-/// Fingerprints that stay the same between runs, machines and versions: 64-bit FNV-1a over the parts, each preceded by
-/// its length so that shifting text from one part to the next changes the print.
-struct Fingerprints {
-    items: Vec<u64>,
-    relations: Vec<u64>,
-}
-
-impl Fingerprints {
-    fn of(dataset: &Dataset) -> Self {
-        let item = |item: &Item| fingerprint([Some(&item.id), item.text.as_ref(), item.image.as_ref()]);
-        let relation = |relation: &Relation| fingerprint(relation.descriptions.iter().map(Some));
-        Self {
-            items: dataset.items.iter().map(item).collect(),
-            relations: dataset.relations.iter().map(relation).collect(),
-        }
-    }
-
-    fn edge(&self, dataset: &Dataset, edge: &Edge) -> Option<u64> {
-        let (relation, a, b) = statement(dataset, edge);
-        let (mut a, mut b) = (*self.items.get(a as usize)?, *self.items.get(b as usize)?);
-        // The order of a symmetric edge's ends must not depend on the order of the items in the file.
-        if dataset.relations.get(relation as usize)?.symmetric && b < a {
-            (a, b) = (b, a);
-        }
-        let parts = [*self.relations.get(relation as usize)?, a, b];
-        Some(parts.iter().flat_map(|part| part.to_le_bytes()).fold(FNV_OFFSET, fnv))
-    }
-}
-
-const FNV_OFFSET: u64 = 0xCBF2_9CE4_8422_2325;
-
-fn fnv(hash: u64, byte: u8) -> u64 {
-    (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-}
-
-fn fingerprint<'a>(parts: impl IntoIterator<Item = Option<&'a String>>) -> u64 {
-    parts.into_iter().fold(FNV_OFFSET, |hash, part| {
-        // A missing part is unlike an empty one.
-        let length = part.map_or(u64::MAX, |part| part.len() as u64);
-        let bytes = part.map_or(&[][..], |part| part.as_bytes());
-        length.to_le_bytes().into_iter().chain(bytes.iter().copied()).fold(hash, fnv)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{SplitConfig, SplitStrategy};
+    use crate::{Item, Relation, SplitConfig, SplitStrategy};
 
     fn dataset() -> Dataset {
         let pairs = (0..30).flat_map(|a| (a + 1..30).map(move |b| Edge::new((a + b) % 2, a, b)));
@@ -219,12 +191,77 @@ mod tests {
     fn other_data_is_told_from_a_new_split_of_the_same() {
         let data = dataset();
         let record = TrainingRecord::of(&data, &Splits::assign(&data, &SplitConfig::default()).unwrap());
-        assert!(!record.is_of_other_items(&data) && record.knows(&data.relations[0]));
+        let elsewhere = |data: &Dataset| Fingerprints::of(data).are_of_other_items(&record);
+        assert!(!elsewhere(&data) && record.knows(&data.relations[0]));
         let mut other = dataset();
         other.items.iter_mut().for_each(|item| item.text = Some(format!("another {}", item.id)));
         other.relations[0] = Relation::new("sym", "goes well with");
-        assert!(record.is_of_other_items(&other), "the same ids are not the same items");
+        assert!(elsewhere(&other), "the same ids are not the same items");
         assert_eq!([&other.relations[0], &other.relations[1]].map(|r| record.knows(r)), [false, true]);
+        other.items[3] = Item::new("x").text("thing 3");
+        assert!(elsewhere(&other), "one thing that both know does not make two catalogues one");
+        assert!(!elsewhere(&renamed()), "other ids do not make it other data");
+    }
+
+    /// The same things under other ids.
+    fn renamed() -> Dataset {
+        let mut data = dataset();
+        data.items.iter_mut().for_each(|item| item.id = format!("renamed-{}", item.id));
+        data
+    }
+
+    #[test]
+    fn other_ids_and_further_phrasings_hide_no_leak() {
+        let data = dataset();
+        let splits = |seed| Splits::assign(&data, &SplitConfig { seed, ..SplitConfig::default() }).unwrap();
+        let record = TrainingRecord::of(&data, &splits(0));
+        assert_eq!(message(&renamed(), &splits(0), &record), "", "the run's own split, renamed, is sound");
+        let found = message(&renamed(), &splits(1), &record);
+        assert!(found.contains("items under other ids (\"renamed-i") && !found.contains(" items ("), "{found}");
+
+        // Edges alone are held out here: by other ids, and by a relation that has one more phrasing.
+        let edges = SplitConfig { strategy: SplitStrategy::Edges, ..SplitConfig::default() };
+        let record = TrainingRecord::of(&data, &Splits::assign(&data, &edges).unwrap());
+        let again = Splits::assign(&data, &SplitConfig { seed: 1, ..edges }).unwrap();
+        for words in [None, Some("belongs beside")] {
+            let mut renamed = renamed();
+            if let Some(words) = words {
+                renamed.relations.iter_mut().for_each(|relation| relation.descriptions.push(words.into()));
+            }
+            let found = message(&renamed, &again, &record);
+            assert!(found.contains("edges between items under other ids") && found.contains("renamed-i"), "{found}");
+        }
+
+        let mut unseen = dataset();
+        unseen.relations[1] = Relation::new("dir", "holds").phrasing(" Contains");
+        unseen.relations[1].split = Some(Split::Test);
+        let splits = Splits::assign(&unseen, &SplitConfig::default()).unwrap();
+        assert!(message(&unseen, &splits, &record).contains("1 unseen relations (\"dir\")"));
+    }
+
+    #[test]
+    fn what_a_dataset_has_twice_is_told_and_no_leak() {
+        let mut data = dataset();
+        data.items.iter_mut().enumerate().for_each(|(i, item)| item.text = Some(format!("thing {}", i / 2)));
+        let splits = Splits::assign(&data, &SplitConfig::default()).unwrap();
+        let prints = Fingerprints::of(&data);
+        let notes = prints.check(&splits, Split::Test, &prints.record(&splits)).unwrap();
+        assert!(notes.len() == 1 && notes[0].contains("of the 6 items of the test split are in training"), "{notes:?}");
+    }
+
+    #[test]
+    fn records_of_earlier_versions_are_read() {
+        let data = dataset();
+        let splits = |seed| Splits::assign(&data, &SplitConfig { seed, ..SplitConfig::default() }).unwrap();
+        let mut value = serde_json::to_value(TrainingRecord::of(&data, &splits(0))).unwrap();
+        let fields = value.as_object_mut().unwrap();
+        for field in ["contents", "phrasings", "content_edges"] {
+            fields.remove(field).unwrap();
+        }
+        let old: TrainingRecord = serde_json::from_value(value).unwrap();
+        assert_eq!(message(&data, &splits(0), &old), "");
+        assert!(message(&data, &splits(1), &old).contains("items ("));
+        assert!(old.knows(&data.relations[0]) && Fingerprints::of(&renamed()).are_of_other_items(&old));
     }
 
     #[test]
@@ -233,15 +270,5 @@ mod tests {
         assert_eq!(names(0), "");
         assert!(names(10).ends_with("i9)"));
         assert!(names(12).starts_with("12 items (i0,") && names(12).ends_with("i9, ...)"));
-    }
-
-    #[test]
-    fn fingerprints_never_change() {
-        // A record on disk must stay readable: these are the values of the first release.
-        assert_eq!(b"a".iter().copied().fold(FNV_OFFSET, fnv), 0xAF63_DC4C_8601_EC8C);
-        let (ab, c) = ("ab".to_string(), "c".to_string());
-        let (a, bc) = ("a".to_string(), "bc".to_string());
-        assert_ne!(fingerprint([Some(&ab), Some(&c)]), fingerprint([Some(&a), Some(&bc)]));
-        assert_ne!(fingerprint([Some(&a), None]), fingerprint([Some(&a), Some(&String::new())]));
     }
 }

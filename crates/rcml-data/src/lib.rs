@@ -23,9 +23,11 @@
 struct Readme;
 
 pub mod build;
+mod content;
 mod dataset;
 mod duplicates;
 mod error;
+mod fingerprint;
 pub mod format;
 mod graph;
 mod image;
@@ -40,6 +42,7 @@ mod sampler;
 mod separated;
 mod split;
 mod stats;
+mod training_record;
 mod whole;
 mod words;
 
@@ -49,15 +52,17 @@ pub use self::image::{
 pub use dataset::{Dataset, DatasetInfo, FeatureArray, ModalityInfo};
 pub use duplicates::Duplicates;
 pub use error::{Error, Problem, Result};
+pub use fingerprint::Fingerprints;
 pub use format::Format;
 pub use graph::{GraphBuilder, GraphCounts, RelationGraph};
 pub use item::Item;
-pub use leakage::{TrainingRecord, check_leakage};
+pub use leakage::check_leakage;
 pub use near_duplicate::{DuplicateKind, DuplicateOptions, DuplicatePair, DuplicateReport, find_duplicates};
 pub use prefetch::Prefetch;
 pub use relation::{Edge, Relation, Role};
 pub use sampler::{BatchRelation, Embeddings, RelationBatch, RelationSampler, SamplerConfig};
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
 pub use stats::{DatasetStats, Degree, RelationStats};
+pub use training_record::TrainingRecord;
 pub use whole::write_whole;
 pub use words::words;

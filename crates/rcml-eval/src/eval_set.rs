@@ -20,8 +20,7 @@ pub struct EvalSet<'a> {
 impl<'a> EvalSet<'a> {
     /// The `split` part of a dataset.
     ///
-    /// Its items are those of the split and the ends of its edges; where no item belongs to the split (edges, not items,
-    /// are held out) they are all items.
+    /// Its items are those of the split and the ends of its edges; where edges, not items, are held out, they are all items.
     ///
     /// # Errors
     /// Splits of another dataset (their lengths differ), or a split without any items.
@@ -39,7 +38,7 @@ impl<'a> EvalSet<'a> {
             edges.filter(|(_, s)| **s == Some(split)).map(|(edge, _)| edge).collect()
         };
         let mut inside: Vec<bool> = splits.items.iter().map(|s| *s == split).collect();
-        if !inside.contains(&true) {
+        if splits.shares_items() && !held_edges().is_empty() {
             inside.fill(true);
         }
         for edge in held_edges() {
@@ -52,7 +51,12 @@ impl<'a> EvalSet<'a> {
         }
         let (items, others): (Vec<u32>, Vec<u32>) = (0..inside.len() as u32).partition(|i| inside[*i as usize]);
         if items.is_empty() {
-            return Err(Error::input(format!("dataset `{}` has no items", dataset.name())));
+            let (name, split) = (dataset.name(), format!("{split:?}").to_lowercase());
+            return Err(Error::input(format!(
+                "no item is in the {split} split of {name}, nor an end of one of its edges; expected at least one of its {} items, \
+                 by `split` in the files or a share above 0 in the run's configuration",
+                inside.len()
+            )));
         }
         let held = RelationGraph::new(dataset.items.len(), &dataset.relations, held_edges());
         let whole = RelationGraph::new(dataset.items.len(), &dataset.relations, &dataset.edges);
@@ -70,11 +74,11 @@ impl<'a> EvalSet<'a> {
         self
     }
 
-    /// Training items with the edges of unseen relations between them, which no split uses; `None` where there are none, and where
-    /// splits share their items.
+    /// Training items with the edges of unseen relations between them, which no split uses; `None` where there are none, where
+    /// splits share their items, and for every split but `Test`: unseen relations are part of what is held out until the end.
     pub(crate) fn known_items(&self) -> Option<Self> {
         let items = self.splits.items_of(Split::Train);
-        if self.split == Split::Train || self.splits.shares_items() {
+        if self.split != Split::Test || self.splits.shares_items() {
             return None;
         }
         let inside = |item: &u32| items.binary_search(item).is_ok();
@@ -96,6 +100,11 @@ impl<'a> EvalSet<'a> {
             whole: self.whole.clone(),
             seen: self.seen.clone(),
         })
+    }
+
+    /// The same questions among fewer items, ascending.
+    pub(crate) fn among(self, items: Vec<u32>) -> Self {
+        Self { items, ..self }
     }
 
     /// The whole dataset.
@@ -191,6 +200,33 @@ mod tests {
         splits.items.fill(Split::Train);
         let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
         assert_eq!((set.items().len(), set.others().len()), (12, 0));
+    }
+
+    #[test]
+    fn a_split_without_items_is_refused() {
+        let (dataset, mut splits) = fixture::colours(12, 4);
+        let error = EvalSet::new(&dataset, &splits, Split::Validation).unwrap_err();
+        assert!(error.is_input() && error.to_string().contains("no item is in the validation split"), "{error}");
+        // Shared items are no items of a split that has no edges.
+        splits.items.fill(Split::Train);
+        assert!(EvalSet::new(&dataset, &splits, Split::Validation).is_err());
+        splits.edges.iter_mut().for_each(|split| *split = Some(Split::Train));
+        assert!(EvalSet::new(&dataset, &splits, Split::Test).is_err());
+        assert_eq!(EvalSet::new(&dataset, &splits, Split::Train).unwrap().items().len(), 12);
+    }
+
+    #[test]
+    fn unseen_relations_between_training_items_are_for_the_test_split_alone() {
+        let (dataset, mut splits) = fixture::colours(36, 12);
+        // The shapes' edges between training items are used by no split.
+        for (edge, split) in dataset.edges.iter().zip(&mut splits.edges) {
+            *split = split.filter(|split| edge.relation == 0 || *split == Split::Test);
+        }
+        splits.items[24..28].fill(Split::Validation);
+        for (split, asked) in [(Split::Train, false), (Split::Validation, false), (Split::Test, true)] {
+            let set = EvalSet::new(&dataset, &splits, split).unwrap();
+            assert_eq!(set.known_items().is_some(), asked, "{split:?}");
+        }
     }
 
     #[test]

@@ -316,8 +316,6 @@ impl Vectors {
     fn extend(&mut self, items: &[u32], embeddings: Embeddings) -> Result<()> {
         let before = self.rows.len();
         self.rows.extend(items.iter().copied().zip(before..));
-        let any: Vec<bool> =
-            (0..items.len()).map(|i| embeddings.modalities.iter().any(|(_, _, present)| present[i])).collect();
         let [_, width] = embeddings.fused.dims();
         let mut plain = vec![0.0; items.len() * width];
         for (name, vectors, present) in embeddings.modalities {
@@ -330,8 +328,8 @@ impl Vectors {
             let length = dot(row, row).sqrt().max(f32::MIN_POSITIVE);
             row.iter_mut().for_each(|value| *value /= length);
         });
-        self.push(Side::Plain, plain, width, Vec::clone(&any));
-        self.push(Side::Mean, values(embeddings.fused)?, width, any);
+        self.push(Side::Plain, plain, width, embeddings.present.clone());
+        self.push(Side::Mean, values(embeddings.fused)?, width, embeddings.present);
         Ok(())
     }
 

@@ -50,8 +50,10 @@ pub enum RelationQuery {
 pub struct Embeddings {
     /// Per modality: its name, `[N, D]` vectors (zero where missing), and which items have it.
     pub modalities: Vec<(String, Tensor<2>, Vec<bool>)>,
-    /// The unit mean of an item's modalities, `[N, D]`.
+    /// The unit mean of an item's modalities, `[N, D]`; zero for an item of which the model reads nothing.
     pub fused: Tensor<2>,
+    /// Which items have any of the modalities.
+    pub present: Vec<bool>,
 }
 
 /// The part of a run's `config.toml` that embedding needs.
@@ -97,7 +99,7 @@ impl Embedder {
         let model = saved.model.init(&TemperatureConfig::default(), &WordStart::default(), device);
         let model = texts.towers().adapt(model, device)?;
         let model = load_weights(model, &saved.model.pretrained, run.join("model.safetensors"))?;
-        let words = ExactWords::load(run)?;
+        let words = ExactWords::load(run, &saved.model.exact_words)?;
         Ok(Self::new(model, saved.model, texts, saved.image, device.clone()).with_exact_words(words))
     }
 
@@ -273,7 +275,9 @@ impl Embedder {
         });
         let fused = fused.reduce(|a, b| a + b);
         let fused = fused.ok_or_else(|| Error::input("the data set has none of the model's modalities"))?;
-        let embeddings = Embeddings { modalities, fused: l2_normalize(fused) };
+        let any = |row: usize| items.modalities.iter().any(|column| column.present[row]);
+        let present = (0..items.items.len()).map(any).collect();
+        let embeddings = Embeddings { modalities, fused: l2_normalize(fused), present };
         Ok(match &self.exact {
             Some(exact) => with_words(exact, embeddings, Tensor::cat(items.words.clone(), 0)),
             None => embeddings,
@@ -307,21 +311,21 @@ impl Embedder {
     }
 }
 
-/// Puts the vectors of words beside the fused embeddings and those of texts; other modalities have zeros there.
+/// Puts the vectors of words beside the fused embeddings and those of texts; other modalities have zeros there, and so has an item of
+/// which nothing is read: to be far from all others is the place of one that merely has no words.
 fn with_words(exact: &ExactWords, embeddings: Embeddings, words: Tensor<2>) -> Embeddings {
-    let Embeddings { modalities, fused } = embeddings;
+    let Embeddings { modalities, fused, present } = embeddings;
+    let of = |present: &[bool]| {
+        let mask: Vec<f32> = present.iter().map(|has| f32::from(*has)).collect();
+        words.clone() * Tensor::<2>::from_data(TensorData::new(mask, [present.len(), 1]), &words.device())
+    };
     let beside = |(name, z, present): (String, Tensor<2>, Vec<bool>)| {
-        let wide = if name == "text" {
-            let mask: Vec<f32> = present.iter().map(|has| f32::from(*has)).collect();
-            let mask = Tensor::<2>::from_data(TensorData::new(mask, [present.len(), 1]), &words.device());
-            exact.beside(z, words.clone() * mask)
-        } else {
-            Tensor::cat(vec![z, words.zeros_like()], 1)
-        };
+        let wide =
+            if name == "text" { exact.beside(z, of(&present)) } else { Tensor::cat(vec![z, words.zeros_like()], 1) };
         (name, wide, present)
     };
     let modalities = modalities.into_iter().map(beside).collect();
-    Embeddings { modalities, fused: exact.beside(fused, words.clone()) }
+    Embeddings { modalities, fused: exact.beside(fused, of(&present)), present }
 }
 
 fn other_encoder() -> Error {

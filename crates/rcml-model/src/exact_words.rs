@@ -25,17 +25,20 @@ pub struct ExactWordsConfig {
     pub width: usize,
     /// Share of a score that they make; `"auto"`: a fifth, or what a run's validation split says.
     pub share: Share,
+    /// The share that training decided on, above 0 where `words.json` belongs to the run; set by the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<f64>,
 }
 
 impl Default for ExactWordsConfig {
     fn default() -> Self {
-        Self { width: WIDTH, share: Share::Auto }
+        Self { width: WIDTH, share: Share::Auto, decided: None }
     }
 }
 
 impl ExactWordsConfig {
     /// An embedding is what the model makes of an item and nothing else.
-    pub const NONE: Self = Self { width: WIDTH, share: Share::Exactly(0.0) };
+    pub const NONE: Self = Self { width: WIDTH, share: Share::Exactly(0.0), decided: None };
 }
 
 /// A text as the sum of a fixed vector of random signs for each of its words, weighed by inverse document frequency: a random
@@ -145,14 +148,22 @@ impl ExactWords {
         write_whole(&path, |part| std::fs::write(part, text)).map_err(|error| Error::file(&path, error))
     }
 
-    /// Reads them from the folder of a run, if it has any.
+    /// Reads them from the folder of a run, if it has any. `config` is the run's, which knows whether it has; that of a run of an
+    /// earlier version does not.
     ///
     /// # Errors
-    /// A file that is not what [`Self::save`] writes.
-    pub fn load(run: impl AsRef<Path>) -> Result<Option<Self>> {
+    /// A file that is not what [`Self::save`] writes; none where the run's training decided on a share.
+    pub fn load(run: impl AsRef<Path>, config: &ExactWordsConfig) -> Result<Option<Self>> {
         let path = run.as_ref().join(FILE);
         if !path.is_file() {
-            return Ok(None);
+            return match config.decided {
+                Some(share) if share > 0.0 => {
+                    let message =
+                        format!("no such file; model.exact_words.decided is {share}: expected the words of the run");
+                    Err(Error::file(&path, message))
+                }
+                _ => Ok(None),
+            };
         }
         let text = std::fs::read_to_string(&path).map_err(|error| Error::file(&path, error))?;
         let found: Self = serde_json::from_str(&text).map_err(|error| Error::file(&path, error))?;
@@ -227,12 +238,17 @@ mod tests {
     #[test]
     fn a_run_keeps_them() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(ExactWords::load(dir.path()).unwrap(), None);
+        let (unknown, decided) =
+            (ExactWordsConfig::default(), ExactWordsConfig { decided: Some(0.2), ..Default::default() });
+        assert_eq!(ExactWords::load(dir.path(), &unknown).unwrap(), None);
+        assert_eq!(ExactWords::load(dir.path(), &ExactWordsConfig { decided: Some(0.0), ..unknown }).unwrap(), None);
+        let error = ExactWords::load(dir.path(), &decided).unwrap_err().to_string();
+        assert!(error.contains("words.json") && error.contains("model.exact_words.decided is 0.2"), "{error}");
         let words = ExactWords::count(["red lamp", "red chair"], 64).with_share(0.5);
         words.save(dir.path()).unwrap();
-        assert_eq!(ExactWords::load(dir.path()).unwrap(), Some(words));
+        assert_eq!(ExactWords::load(dir.path(), &decided).unwrap(), Some(words));
         std::fs::write(dir.path().join(FILE), r#"{"share": 2, "width": 64, "texts": 1, "texts_with": {}}"#).unwrap();
-        let error = ExactWords::load(dir.path()).unwrap_err().to_string();
+        let error = ExactWords::load(dir.path(), &unknown).unwrap_err().to_string();
         assert!(error.contains("words.json") && error.contains("from 0 to 1"), "{error}");
     }
 }

@@ -7,8 +7,8 @@ use burn::tensor::Device;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rcml_data::{
-    Dataset, ImageProblem, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits, TrainingRecord,
-    check_leakage,
+    Dataset, Fingerprints, ImageProblem, RelationBatch, RelationGraph, RelationSampler, Role, Split, Splits,
+    TrainingRecord,
 };
 use rcml_encoders::pretrained::cache_folder;
 use rcml_encoders::{TextTokenizer, WordStart};
@@ -115,9 +115,10 @@ impl RunData {
     ) -> Result<Self> {
         let dataset = Dataset::open(path)?;
         let splits = Splits::assign(&dataset, &config.split)?;
-        let record = TrainingRecord::of(&dataset, &splits);
+        let prints = Fingerprints::of(&dataset);
+        let record = prints.record(&splits);
         for held_out in [Split::Validation, Split::Test] {
-            check_leakage(&dataset, &splits, held_out, &record)?;
+            prints.check(&splits, held_out, &record)?;
         }
 
         let train = splits.items_of(Split::Train);

@@ -44,10 +44,33 @@ pub(crate) fn exact_words(
     } else {
         (USUAL, &usual)
     };
-    observer.event(&Event::Message(format!(
-        "words in common make {share} of a score: {METRIC} {:.4}, without them {:.4}",
-        value(found),
-        value(&without)
-    )));
+    observer.event(&Event::Message(message(share, value(found), value(&without))));
     Ok((with(share), Some(value(found))))
+}
+
+/// What was decided, and where validation has less of it, why: relations that are new are no part of it.
+fn message(share: f64, found: f64, without: f64) -> String {
+    let why = match share > 0.0 && found < without {
+        true => {
+            "; a small loss here is accepted, since relations that are new gain from words \
+                 (`--set model.exact_words.share=0` goes without)"
+        }
+        false => "",
+    };
+    format!("words in common make {share} of a score: {METRIC} {found:.4}, without them {without:.4}{why}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_is_explained() {
+        let told = message(0.2, 0.3482, 0.3660);
+        assert!(told.contains("validation_mrr 0.3482, without them 0.3660; a small loss here is accepted"), "{told}");
+        assert!(told.contains("`--set model.exact_words.share=0`"), "{told}");
+        for (share, found) in [(0.0, 0.366), (0.5, 0.4)] {
+            assert!(!message(share, found, 0.366).contains("loss"));
+        }
+    }
 }

@@ -77,6 +77,8 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     if out.join("model.safetensors").is_file() {
         return Err(Error::file(out, "this run is finished; choose another folder or remove it"));
     }
+    // The configuration may be that of another run.
+    config.model.exact_words.decided = None;
     let data = Arc::new(RunData::open(path, out, &mut config, &device, observer)?);
 
     // Two trainings that begin at the same time in one process would draw from each other's stream.
@@ -225,10 +227,13 @@ pub fn train(options: TrainOptions<'_>) -> Result<Outcome> {
     }
     let (words, value) = exact_words(&best, &config, &data, validation.as_ref(), observer)?;
     progress.best_value = value.or(progress.best_value);
-    if let Some(words) = words {
+    if let Some(words) = &words {
         words.save(out)?;
     }
     save_weights(&best.valid(), &config.model.pretrained, out.join("model.safetensors"))?;
+    // Who opens the run is told what belongs to it. The run counts as finished by now.
+    config.model.exact_words.decided = words.map(|words| words.share());
+    write_config(out, &config)?;
     let outcome = outcome(&progress, begun, false);
     let (steps, seconds, best_step) = (outcome.steps, outcome.seconds, outcome.best_step);
     observer.event(&Event::Finished { steps, seconds, best_step, early });
@@ -285,7 +290,7 @@ fn write_start(out: &Path, config: &RunConfig, data: &RunData) -> Result<()> {
             ),
         ));
     }
-    write(&path, &text)?;
+    write_config(out, config)?;
     let path = out.join("training.json");
     let text = serde_json::to_string(&data.record).map_err(|error| Error::file(&path, error))?;
     // The record must name everything that the weights have seen, or an evaluation could not tell what leaked.
@@ -295,6 +300,12 @@ fn write_start(out: &Path, config: &RunConfig, data: &RunData) -> Result<()> {
             "the folder holds an unfinished run on other training data; choose another folder",
         ));
     }
+    write(&path, &text)
+}
+
+fn write_config(out: &Path, config: &RunConfig) -> Result<()> {
+    let path = out.join("config.toml");
+    let text = toml::to_string(config).map_err(|error| Error::file(&path, error))?;
     write(&path, &text)
 }
 

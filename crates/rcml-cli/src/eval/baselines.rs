@@ -15,9 +15,10 @@ use crate::run::Run;
 const WORDS: f32 = 0.5;
 
 /// Everything that a dataset can be scored with without training. `run` lends its encoders, as they were before training, and
-/// itself to be scored together with TF-IDF; `reader` reads items for them.
+/// itself, under its `name`, to be scored together with TF-IDF; `reader` reads items for them.
 pub(super) fn scorers(
     run: &Run,
+    name: &str,
     device: &str,
     set: &EvalSet<'_>,
     splits: &Splits,
@@ -30,7 +31,7 @@ pub(super) fn scorers(
     if dataset.items.iter().any(|item| item.text.is_some()) {
         let training = splits.items_of(Split::Train);
         let words = TfIdfScorer::new(dataset, &training, TfIdfQuery::ItemAndRelation);
-        let trained = ModelScorer::new(&run.config.preset, dataset, run.embedder(device)?, reader.clone());
+        let trained = ModelScorer::new(name, dataset, run.embedder(device)?, reader.clone());
         scorers.push(Box::new(BlendScorer::new(Box::new(trained), Box::new(words), WORDS)));
         for query in [TfIdfQuery::Item, TfIdfQuery::ItemAndRelation, TfIdfQuery::Relation] {
             scorers.push(Box::new(TfIdfScorer::new(dataset, &training, query)));

@@ -1,6 +1,7 @@
 //! `rcml eval`.
 
 mod baselines;
+mod methods;
 mod queries;
 mod readings;
 mod report;
@@ -9,14 +10,14 @@ mod tables;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use rcml_data::{Dataset, Split, Splits};
+use rcml_data::{Dataset, Fingerprints, Split, Splits, TrainingRecord};
 use rcml_eval::{Comparison, EvalOptions, EvalReport, EvalSet, ModelScorer, Scorer, Task, compare, evaluate};
 use serde_json::Value;
 
 use crate::failure::{Failure, Result};
-use crate::output::{note, print, write_whole};
+use crate::output::{check_file, check_folder, note, print, write_whole};
 use crate::progress::Progress;
-use crate::run::{PictureArguments, Run, read_items};
+use crate::run::{PictureArguments, Run, origin, read_items};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -26,8 +27,9 @@ use crate::run::{PictureArguments, Run, read_items};
   rcml eval run --data emoji --task validity --task classification
   rcml eval runs/of-emoji runs/of-grocery --data grocery     # out of domain: a model of other data beside one of these
 
-Several runs make one table: one row for each preset, with mean and standard deviation over its seeds. Values in tables are
-percent, values in JSON fractions. Every reading of the test split is noted in RUN/readings.jsonl.")]
+Several runs make one table: runs that differ by their seed alone are one row, with mean and standard deviation; rows have the
+preset's name, with the folder's in brackets where that is taken. Values in tables are percent, values in JSON fractions. Every
+reading of the test split is noted in RUN/readings.jsonl.")]
 pub(crate) struct EvalArguments {
     /// Folders of finished runs
     #[arg(required = true, value_name = "RUN")]
@@ -114,81 +116,104 @@ pub(crate) fn run(arguments: &EvalArguments) -> Result<()> {
         return Err(Failure::input("--max-queries: expected at least 1, found 0"));
     }
     rcml_kernels::device::parse(&arguments.device)?;
+    // What the end of hours of work would trip over is looked at first.
+    arguments.check_outputs()?;
     let runs: Vec<Run> =
         arguments.runs.iter().map(|folder| Run::open(folder, &arguments.pictures)).collect::<Result<_>>()?;
+    let records: Vec<TrainingRecord> = runs.iter().map(Run::training).collect::<Result<_>>()?;
+    let methods = methods::of_runs(&runs, &records)?;
+    if arguments.compare && !arguments.baselines && methods.iter().all(|method| *method == methods[0]) {
+        return Err(Failure::input(
+            "--compare: expected at least two methods, runs that differ by more than their seed, or --baselines",
+        ));
+    }
+    arguments.check_report_folder(&runs)?;
+
     let dataset = Dataset::open(&arguments.data)?;
-    let (splits, warnings) = arguments.splits(&runs, &dataset)?;
+    let prints = Fingerprints::of(&dataset);
+    let visits: Vec<bool> = records.iter().map(|record| prints.are_of_other_items(record)).collect();
+    let (splits, mut notes) = arguments.splits(&runs, &records, &visits, &prints)?;
+    drop(prints);
     let set = EvalSet::new(&dataset, &splits, arguments.split())?;
+    let base = |(run, record): (&Run, &TrainingRecord), visits: &bool| match visits {
+        true => format!("{} (of {})", run.config.preset, origin(record)),
+        false => run.config.preset.clone(),
+    };
+    let bases: Vec<String> = runs.iter().zip(&records).zip(&visits).map(|(run, visits)| base(run, visits)).collect();
+    let names = methods::names(&runs, &methods, &bases);
 
     let mut reports = Vec::new();
+    let mut shown = tables::Shown::new(&visits);
     let mut first_scorer = None;
-    let mut notes = warnings;
-    for run in &runs {
-        let record = run.training()?;
+    for (((run, record), name), visits) in runs.iter().zip(&records).zip(&names).zip(&visits) {
         let saw = EvalSet::new(&dataset, &splits, arguments.split())?.seen_where(|relation| record.knows(relation));
-        let mut name = run.config.preset.clone();
-        if let Some(origin) = run.other_dataset(&record, &dataset) {
-            name = format!("{name} (of {origin})");
+        if *visits {
             notes.push(format!(
-                "{} was trained on {origin}: every item of {} is new to it, and so is every relation but those that both describe \
-                 in the same words; its numbers stand under `unseen` and `all`",
+                "{} was trained on {}: every item of {} is new to it, and so is every relation but those that both describe in the \
+                 same words; compare its numbers under `all`",
                 run.folder.display(),
+                origin(record),
                 dataset.name()
             ));
         }
         let embedder = run.embedder(&arguments.device)?;
         let reader = read_items(&embedder, &dataset, set.items())?;
         let mut scorer = ModelScorer::new(name, &dataset, embedder, reader);
-        reports.push(arguments.evaluate(&saw, &mut scorer, run.config.seed)?);
+        let report = arguments.evaluate(&saw, &mut scorer, run.config.seed)?;
+        let differs = (0..).zip(&dataset.relations).any(|(at, relation)| set.seen(at) && !record.knows(relation));
+        shown.add(&report, *visits && differs);
+        reports.push(report);
         first_scorer.get_or_insert(scorer);
     }
     let mut baselines = Vec::new();
     if arguments.baselines {
         let embedder = runs[0].embedder(&arguments.device)?;
         let reader = read_items(&embedder, &dataset, set.items())?;
-        for mut scorer in baselines::scorers(&runs[0], &arguments.device, &set, &splits, &reader)? {
-            baselines.push(arguments.evaluate(&set, scorer.as_mut(), 0)?);
+        for mut scorer in baselines::scorers(&runs[0], &names[0], &arguments.device, &set, &splits, &reader)? {
+            let report = arguments.evaluate(&set, scorer.as_mut(), 0)?;
+            shown.add(&report, false);
+            baselines.push(report);
         }
     }
 
     let all: Vec<EvalReport> = reports.iter().chain(&baselines).cloned().collect();
-    let mut tables = tables::tables(&all, &set);
+    let mut tables = shown.tables(&set);
     let mut comparisons = Vec::new();
     if arguments.compare {
-        comparisons = compare(&all, &tables::compared(), RESAMPLES, 0);
+        comparisons = compare(&all, &shown.compared(), RESAMPLES, 0);
         if comparisons.is_empty() {
-            return Err(Failure::input(
-                "--compare: expected at least two methods with queries in common: several runs, or --baselines",
-            ));
+            notes.push("--compare: no two methods have a query in common".into());
+        } else {
+            let title = format!("Differences: {} less the others, paired bootstrap over query items", all[0].method);
+            tables.push(Comparison::table(&title, &comparisons));
         }
-        let title = format!("Differences: {} less the others, paired bootstrap over query items", all[0].method);
-        tables.push(Comparison::table(&title, &comparisons));
     }
+    for run in &runs {
+        notes.extend(readings::record(&run.folder, &set, &arguments.tasks()));
+    }
+    notes.extend(all.first().into_iter().flat_map(|report| report.notes.iter().cloned()));
+    if all.iter().all(|report| report.results.is_empty()) {
+        notes.push(format!("the {} split of {} has nothing to ask", arguments.split_name(), dataset.name()));
+    }
+    // Shown before anything is written: a disk that is full by now takes no result away.
+    let mut text: Vec<String> = tables.iter().map(rcml_eval::ResultTable::text).collect();
+    text.extend(notes.iter().map(|note| format!("note: {note}\n")));
+    let printed = print(&text.join("\n"));
     if let Some(path) = &arguments.json {
         write_json(path, &reports, &baselines, &comparisons)?;
     }
     if let Some(path) = &arguments.queries {
         queries::write(path, &all)?;
     }
-    for run in &runs {
-        notes.extend(readings::record(&run.folder, &set, &arguments.tasks())?);
-    }
-    notes.extend(all.first().into_iter().flat_map(|report| report.notes.iter().cloned()));
-    if tables.is_empty() {
-        notes.push(format!("the {} split of {} has nothing to ask", arguments.split_name(), dataset.name()));
-    }
     if let Some(path) = &arguments.markdown {
         write_whole(path, |part| std::fs::write(part, tables::markdown(&tables)))?;
     }
-    if let (Some(folder), Some(scorer)) = (&arguments.report, &mut first_scorer) {
-        let folder = folder.clone().unwrap_or_else(|| runs[0].folder.join("report"));
-        let data = report::report(&set, &runs, scorer, &tables, &notes)?;
+    if let (Some(folder), Some(scorer)) = (arguments.report_folder(&runs), &mut first_scorer) {
+        let data = report::report(&set, &runs, &names, scorer, &tables, &notes)?;
         let page = data.write(&folder)?;
         note(&format!("report: {}", page.display()));
     }
-    let mut text: Vec<String> = tables.iter().map(rcml_eval::ResultTable::text).collect();
-    text.extend(notes.iter().map(|note| format!("note: {note}\n")));
-    print(&text.join("\n"))
+    printed
 }
 
 impl EvalArguments {
@@ -220,40 +245,64 @@ impl EvalArguments {
         format!("{:?}", self.split).to_lowercase()
     }
 
-    /// The split that all runs share, checked against what each of them trained on; warnings where leaks are allowed.
-    fn splits(&self, runs: &[Run], dataset: &Dataset) -> Result<(Splits, Vec<String>)> {
-        let mut own = Vec::new();
-        for run in runs {
-            if run.other_dataset(&run.training()?, dataset).is_none() {
-                own.push(run);
-            }
+    fn report_folder(&self, runs: &[Run]) -> Option<PathBuf> {
+        let folder = self.report.clone()?;
+        folder.or_else(|| Some(runs.first()?.folder.join("report")))
+    }
+
+    /// Refuses files that could not be written.
+    fn check_outputs(&self) -> Result<()> {
+        for (option, path) in [("--json", &self.json), ("--queries", &self.queries), ("--markdown", &self.markdown)] {
+            path.iter().try_for_each(|path| check_file(option, path))?;
         }
-        let first = own.first().copied().or(runs.first());
-        let Some(first) = first else { return Err(Failure::input("expected at least one run")) };
-        let splits = first.splits(dataset)?;
-        let mut warnings = Vec::new();
-        for run in runs {
+        Ok(())
+    }
+
+    fn check_report_folder(&self, runs: &[Run]) -> Result<()> {
+        self.report_folder(runs).iter().try_for_each(|folder| check_folder("--report", folder))
+    }
+
+    /// The split that all runs share, checked against what each of them trained on; with notes, also of leaks where they are allowed.
+    /// What a run of other data has seen of this is told and not refused: whoever visits was not meant to be kept from it.
+    fn splits(
+        &self,
+        runs: &[Run],
+        records: &[TrainingRecord],
+        visits: &[bool],
+        prints: &Fingerprints<'_>,
+    ) -> Result<(Splits, Vec<String>)> {
+        let dataset = prints.dataset();
+        let first = visits.iter().position(|visits| !visits).unwrap_or(0);
+        let (splits, note_of_file) = runs[first].splits(dataset, visits[first])?;
+        let mut notes: Vec<String> = note_of_file.into_iter().collect();
+        for ((run, record), visits) in runs.iter().zip(records).zip(visits) {
             // A run on other data has split nothing of this.
-            let elsewhere = run.other_dataset(&run.training()?, dataset).is_some();
-            if !elsewhere && run.config.split != first.config.split && run.splits(dataset)? != splits {
+            let own = &runs[first];
+            if !visits && run.config.split != own.config.split && run.splits(dataset, false)?.0 != splits {
                 return Err(Failure::input(format!(
                     "{} and {} split the dataset in different ways, so their numbers cannot stand in one table",
-                    first.folder.display(),
+                    own.folder.display(),
                     run.folder.display()
                 )));
             }
-            match run.check_leakage(dataset, &splits, self.split()) {
-                Err(Failure::Input(message)) if self.allow_leakage => {
+            match prints.check(&splits, self.split(), record) {
+                Ok(more) => more.into_iter().for_each(|note| {
+                    if !notes.contains(&note) {
+                        notes.push(note);
+                    }
+                }),
+                Err(error) if error.is_input() && (self.allow_leakage || *visits) => {
+                    let message = format!("{}: {error}", run.folder.display());
                     note(&format!("warning: {message}"));
-                    warnings.push(message);
+                    notes.push(message);
                 }
-                Err(Failure::Input(message)) => {
-                    return Err(Failure::Input(format!("{message}; --allow-leakage evaluates nevertheless")));
+                Err(error) => {
+                    let hint = if error.is_input() { "; --allow-leakage evaluates nevertheless" } else { "" };
+                    return Err(Failure::new(error.is_input(), format!("{}: {error}{hint}", run.folder.display())));
                 }
-                result => result?,
             }
         }
-        Ok((splits, warnings))
+        Ok((splits, notes))
     }
 
     fn evaluate(&self, set: &EvalSet<'_>, scorer: &mut dyn Scorer, seed: u64) -> Result<EvalReport> {

@@ -3,15 +3,17 @@
 use rcml_eval::{CaseStudy, Curve, EvalSet, ReportData, ResultTable, Scorer, View, read_curves};
 
 use crate::failure::Result;
+use crate::output::note;
 use crate::run::Run;
 
 /// Query items of the case studies, relations of each, answers under each.
 const CASES: (usize, usize, usize) = (12, 3, 5);
 
-/// Tables of all methods, curves of the first run of each, case studies of the first run.
+/// Tables of all methods, curves of the first run of each, case studies of the first run. `methods` name that of each run.
 pub(super) fn report(
     set: &EvalSet<'_>,
     runs: &[Run],
+    methods: &[String],
     first: &mut dyn Scorer,
     tables: &[ResultTable],
     notes: &[String],
@@ -33,13 +35,15 @@ pub(super) fn report(
     for (name, fact) in [("source", &info.source), ("licence", &info.licence), ("attribution", &info.attribution)] {
         facts.extend(fact.iter().map(|fact| (name.to_string(), fact.clone())));
     }
+    let mut notes = notes.to_vec();
+    let curves = curves(runs, methods, &mut notes);
     Ok(ReportData {
         title: format!("RCML on {}", dataset.name()),
         facts,
         tables: tables.to_vec(),
-        curves: curves(runs)?,
+        curves,
         case_studies,
-        notes: notes.to_vec(),
+        notes,
     })
 }
 
@@ -53,24 +57,26 @@ fn command_line() -> String {
     std::iter::once("rcml".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
-/// One picture per quantity, one line per method.
-fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
-    let mut shown: Vec<&Run> = Vec::new();
-    for run in runs {
-        if shown.iter().all(|other| other.config.preset != run.config.preset) {
-            shown.push(run);
-        }
-    }
+/// One picture per quantity, one line per method; what never changes is no picture. A log that cannot be read becomes a note: its run
+/// still has results.
+fn curves(runs: &[Run], methods: &[String], notes: &mut Vec<String>) -> Vec<Curve> {
+    let is_first = |at: &usize| !methods[..*at].contains(&methods[*at]);
+    let shown: Vec<usize> = (0..runs.len()).filter(is_first).collect();
     let mut all: Vec<Curve> = Vec::new();
-    for run in &shown {
-        let log = run.folder.join("metrics.jsonl");
+    for &at in &shown {
+        let log = runs[at].folder.join("metrics.jsonl");
         // A run whose log was removed still has results.
         if !log.is_file() {
             continue;
         }
-        for mut curve in read_curves(&log)? {
+        let curves = read_curves(&log).unwrap_or_else(|error| {
+            note(&format!("no curves of {}: {error}", methods[at]));
+            notes.push(format!("no curves of {}: {error}", methods[at]));
+            Vec::new()
+        });
+        for mut curve in curves {
             if shown.len() > 1 {
-                let method = &run.config.preset;
+                let method = &methods[at];
                 let several = curve.series.len() > 1;
                 for series in &mut curve.series {
                     series.name = if several { format!("{method}, {}", series.name) } else { method.clone() };
@@ -82,5 +88,31 @@ fn curves(runs: &[Run]) -> Result<Vec<Curve>> {
             }
         }
     }
-    Ok(all)
+    all.retain(|curve| !curve.is_constant());
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use rcml_train::RunConfig;
+
+    use super::*;
+
+    #[test]
+    fn broken_logs_are_notes_and_constants_no_curves() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = |name: &str, log: &str| {
+            let folder = folder.path().join(name);
+            std::fs::create_dir(&folder).unwrap();
+            std::fs::write(folder.join("metrics.jsonl"), log).unwrap();
+            Run { folder, config: RunConfig::default() }
+        };
+        let lines = "{\"step\":1,\"loss\":2.0,\"relations\":8}\n{\"step\":2,\"loss\":1.5,\"relations\":8}\n";
+        let runs = [run("a", lines), run("b", lines), run("c", "nonsense\n{}\n")];
+        let (methods, mut notes) = (["rcml", "rcml", "gate"].map(String::from), Vec::new());
+        let found = curves(&runs, &methods, &mut notes);
+        assert_eq!(found.iter().map(|curve| curve.title.as_str()).collect::<Vec<_>>(), ["loss"]);
+        assert_eq!(found[0].series.len(), 1);
+        assert!(notes.len() == 1 && notes[0].contains("no curves of gate") && notes[0].contains("metrics.jsonl:1"));
+    }
 }

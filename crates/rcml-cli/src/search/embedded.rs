@@ -16,6 +16,9 @@ const CHUNK: usize = 4096;
 pub(super) struct Embedded {
     pub(super) width: usize,
     pub(super) relations: Vec<Vectors>,
+    /// Which queries, and which items of the dataset, the model reads anything of.
+    pub(super) queries: Vec<bool>,
+    pub(super) candidates: Vec<bool>,
 }
 
 /// Unit vectors under one relation, row-major.
@@ -33,7 +36,12 @@ impl Embedded {
         start: &Start,
         relations: &[(RelationQuery, RelationQuery)],
     ) -> Result<Self> {
-        let mut embedded = Self { width: embedder.width(), relations: vec![Vectors::default(); relations.len()] };
+        let mut embedded = Self {
+            width: embedder.width(),
+            relations: vec![Vectors::default(); relations.len()],
+            queries: Vec::new(),
+            candidates: Vec::new(),
+        };
         if let Start::New(new) = start {
             check(embedder, new)?;
             let reader = read_items(embedder, new, &[0])?;
@@ -48,6 +56,14 @@ impl Embedded {
             for chunk in asking.chunks(CHUNK) {
                 embedded.ask(embedder, &reader, &embedder.encode(&reader, chunk, &|_| {})?, relations)?;
             }
+            // Before the work on all others.
+            if let Some(at) = embedded.queries.iter().position(|present| !present) {
+                let id = asking.get(at).and_then(|item| dataset.items.get(*item as usize)).map_or("", |item| &item.id);
+                return Err(Failure::input(format!(
+                    "--item {id}: it has none of what the model reads: {}",
+                    read(embedder)
+                )));
+            }
         }
         let progress = Progress::new("embedding", items.len());
         for (number, chunk) in items.chunks(CHUNK).enumerate() {
@@ -55,8 +71,13 @@ impl Embedded {
             if matches!(start, Start::Every) {
                 embedded.ask(embedder, &reader, &encoded, relations)?;
             }
-            for ((_, target), vectors) in relations.iter().zip(&mut embedded.relations) {
-                vectors.candidates.extend(values(embedder.candidates(&encoded, target)?)?);
+            for (number, ((_, target), vectors)) in relations.iter().zip(&mut embedded.relations).enumerate() {
+                let found = embedder.candidates(&encoded, target)?;
+                // An item has the same modalities under every relation.
+                if number == 0 {
+                    embedded.candidates.extend(&found.present);
+                }
+                vectors.candidates.extend(values(found)?);
             }
         }
         progress.finish();
@@ -70,8 +91,12 @@ impl Embedded {
         encoded: &EncodedItems,
         relations: &[(RelationQuery, RelationQuery)],
     ) -> Result<()> {
-        for ((source, _), vectors) in relations.iter().zip(&mut self.relations) {
-            vectors.queries.extend(values(embedder.queries(reader, encoded, source)?)?);
+        for (number, ((source, _), vectors)) in relations.iter().zip(&mut self.relations).enumerate() {
+            let found = embedder.queries(reader, encoded, source)?;
+            if number == 0 {
+                self.queries.extend(&found.present);
+            }
+            vectors.queries.extend(values(found)?);
         }
         Ok(())
     }
@@ -79,11 +104,17 @@ impl Embedded {
 
 /// Refuses an item of which the model reads nothing.
 fn check(embedder: &Embedder, new: &Dataset) -> Result<()> {
-    let read: Vec<&str> = embedder.config().modalities.iter().map(|modality| modality.name.as_str()).collect();
-    if new.items.iter().any(|item| read.iter().any(|name| item.has(name))) {
+    let modalities = &embedder.config().modalities;
+    if new.items.iter().any(|item| modalities.iter().any(|modality| item.has(&modality.name))) {
         return Ok(());
     }
-    Err(Failure::input(format!("the model reads {}: found neither in --text nor in --image", read.join(", "))))
+    Err(Failure::input(format!("the model reads {}: found neither in --text nor in --image", read(embedder))))
+}
+
+/// What the model reads, in words.
+fn read(embedder: &Embedder) -> String {
+    let names: Vec<&str> = embedder.config().modalities.iter().map(|modality| modality.name.as_str()).collect();
+    names.join(", ")
 }
 
 fn values(embeddings: Embeddings) -> Result<Vec<f32>> {

@@ -14,7 +14,7 @@ use rcml_model::RelationQuery;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Result};
-use crate::output::{print, print_json};
+use crate::output::{note, print, print_json};
 use crate::relation::ends;
 use crate::run::{PictureArguments, Run};
 use embedded::Embedded;
@@ -29,6 +29,7 @@ use start::{Start, StartArguments};
 Words that are a phrasing of one of the dataset's relations follow it from source to target.
 With --words 0.5 items also rank higher for rare words that they share with the item and the
 relation; `rcml eval --baselines` shows what that brings (row rcml+tf-idf).
+Items of which the model reads nothing are no answers, and --every-item passes them over.
 With several items or relations, results come relation by relation, with --json one object a line; the
 item of one that the dataset lacks is null there.")]
 pub(crate) struct SearchArguments {
@@ -97,9 +98,17 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     let mut words = (arguments.words > 0.0).then(|| TfIdfScorer::new(&dataset, &corpus, TfIdfQuery::ItemAndRelation));
     let several = asking.len() * relations.len() > 1;
     let block = (SCORES / corpus.len().max(1)).max(1);
+    let absent: Vec<usize> = (0..corpus.len()).filter(|item| !embedded.candidates[*item]).collect();
+    if !absent.is_empty() {
+        let (n, all) = (absent.len(), corpus.len());
+        note(&format!("{n} of {all} items are left out: they have none of what the model reads"));
+    }
     let mut scores = Vec::new();
     for (relation, vectors) in arguments.relation.iter().zip(&embedded.relations) {
-        for (items, queries) in asking.chunks(block).zip(vectors.queries.chunks(block * embedded.width)) {
+        let present = embedded.queries.chunks(block);
+        for ((items, queries), present) in
+            asking.chunks(block).zip(vectors.queries.chunks(block * embedded.width)).zip(present)
+        {
             scores.resize(items.len() * corpus.len(), 0.0);
             row_products(queries, &vectors.candidates, embedded.width, &mut scores);
             if let Some(words) = &mut words {
@@ -109,7 +118,11 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
                     .zip(shared)
                     .for_each(|(score, shared)| *score = blend(*score, shared, arguments.words));
             }
-            for (item, found) in items.iter().zip(rank::best(items, &scores, arguments.k)) {
+            for row in scores.chunks_mut(corpus.len().max(1)) {
+                absent.iter().for_each(|item| row[*item] = f32::NAN);
+            }
+            let found = items.iter().zip(rank::best(items, &scores, arguments.k)).zip(present);
+            for ((item, found), _) in found.filter(|(_, present)| **present) {
                 arguments.show(&dataset, *item, relation, &found, several)?;
             }
         }

@@ -48,48 +48,42 @@ impl LinearMapScorer {
         }
         base.prepare(&items)?;
         let Some(vectors) = base.item_vectors(Conditioning::None, &Side::Mean, &items)? else { return Ok(None) };
-        let mut best: Option<(f64, Self)> = None;
-        let moments: Vec<Moments> = training.iter().map(|pairs| Moments::of(&vectors, pairs)).collect();
-        let all = Moments::sum(&moments, vectors.width());
-        for hold in HOLDS {
-            let Some(common) = all.map(hold) else { continue };
-            let fitted = moments.iter().enumerate().filter(|(_, m)| m.pairs > 0);
-            let maps: HashMap<u32, Vec<f32>> =
-                fitted.filter_map(|(relation, m)| Some((relation as u32, m.map(hold)?))).collect();
-            let candidate = Self { base: Box::new(Nothing), maps, common, vectors: None, items: Vec::new() };
-            let quality = candidate.quality(&vectors, &validation);
-            if best.as_ref().is_none_or(|(most, _)| quality > *most) {
-                best = Some((quality, candidate));
+        // Relation by relation, twice: moments and maps of all of them at once would be width x width values for each.
+        let mut all = Moments::none(vectors.width());
+        let mut found = [Quality::default(); HOLDS.len()];
+        for (pairs, asked) in training.iter().zip(&validation).filter(|(pairs, _)| !pairs.is_empty()) {
+            let moments = Moments::of(&vectors, pairs);
+            all.add(&moments);
+            if moments.pairs > 0 && !asked.is_empty() {
+                for (hold, found) in HOLDS.iter().zip(&mut found) {
+                    moments.map(*hold).iter().for_each(|map| found.add(map, &vectors, asked));
+                }
             }
         }
-        Ok(best.map(|(_, fitted)| Self { base, ..fitted }))
-    }
-
-    /// Mean reciprocal rank of the answer among the answers of the relation's other validation pairs.
-    fn quality(&self, vectors: &ItemVectors, validation: &[Pairs]) -> f64 {
-        let (mut sum, mut count) = (0.0, 0);
-        for (relation, pairs) in validation.iter().enumerate() {
-            for &(a, b) in pairs {
-                let Some(query) = vectors.get(a).map(|v| self.turn(relation as u32, v)) else { continue };
-                let score = |item: u32| vectors.get(item).map_or(f32::NAN, |v| dot(&query, v));
-                let wrong: Vec<f32> = pairs.iter().filter(|p| p.1 != b).map(|p| score(p.1)).collect();
-                sum += Rank::of(score(b), &wrong).reciprocal();
-                count += 1;
+        let common: Vec<Option<Vec<f32>>> = HOLDS.iter().map(|hold| all.map(*hold)).collect();
+        for asked in training.iter().zip(&validation).filter(|(pairs, _)| pairs.is_empty()).map(|(_, asked)| asked) {
+            for (common, found) in common.iter().zip(&mut found) {
+                common.iter().for_each(|map| found.add(map, &vectors, asked));
             }
         }
-        if count == 0 { 0.0 } else { sum / f64::from(count) }
+        let fitted =
+            HOLDS.into_iter().zip(common).zip(found).filter_map(|((hold, map), found)| Some((hold, map?, found)));
+        // The first of equals, which is held least.
+        let best = fitted.reduce(|best, next| if next.2.mean() > best.2.mean() { next } else { best });
+        let Some((hold, common, _)) = best else { return Ok(None) };
+        let mut maps = HashMap::new();
+        for (relation, pairs) in (0..).zip(&training).filter(|(_, pairs)| !pairs.is_empty()) {
+            let moments = Moments::of(&vectors, pairs);
+            if moments.pairs > 0 {
+                maps.extend(moments.map(hold).map(|map| (relation, map)));
+            }
+        }
+        Ok(Some(Self { base, maps, common, vectors: None, items: Vec::new() }))
     }
 
     /// z W, of unit length.
     fn turn(&self, relation: u32, vector: &[f32]) -> Vec<f32> {
-        let map = self.maps.get(&relation).unwrap_or(&self.common);
-        let mut out = vec![0.0; vector.len()];
-        for (value, row) in vector.iter().zip(map.chunks(vector.len().max(1))) {
-            out.iter_mut().zip(row).for_each(|(o, w)| *o += value * w);
-        }
-        let length = dot(&out, &out).sqrt().max(f32::MIN_POSITIVE);
-        out.iter_mut().for_each(|o| *o /= length);
-        out
+        turn(self.maps.get(&relation).unwrap_or(&self.common), vector)
     }
 
     fn known(&mut self, items: impl Iterator<Item = u32>) -> Result<()> {
@@ -116,6 +110,40 @@ impl LinearMapScorer {
             _ => f32::NAN,
         };
         candidates.map(of).collect()
+    }
+}
+
+/// z W, of unit length.
+fn turn(map: &[f32], vector: &[f32]) -> Vec<f32> {
+    let mut out = vec![0.0; vector.len()];
+    for (value, row) in vector.iter().zip(map.chunks(vector.len().max(1))) {
+        out.iter_mut().zip(row).for_each(|(o, w)| *o += value * w);
+    }
+    let length = dot(&out, &out).sqrt().max(f32::MIN_POSITIVE);
+    out.iter_mut().for_each(|o| *o /= length);
+    out
+}
+
+/// Reciprocal ranks of answers among the answers of their relation's other validation pairs.
+#[derive(Debug, Clone, Copy, Default)]
+struct Quality {
+    sum: f64,
+    count: u32,
+}
+
+impl Quality {
+    fn add(&mut self, map: &[f32], vectors: &ItemVectors, pairs: &[(u32, u32)]) {
+        for &(a, b) in pairs {
+            let Some(query) = vectors.get(a).map(|vector| turn(map, vector)) else { continue };
+            let score = |item: u32| vectors.get(item).map_or(f32::NAN, |vector| dot(&query, vector));
+            let wrong: Vec<f32> = pairs.iter().filter(|pair| pair.1 != b).map(|pair| score(pair.1)).collect();
+            self.sum += Rank::of(score(b), &wrong).reciprocal();
+            self.count += 1;
+        }
+    }
+
+    fn mean(self) -> f64 {
+        if self.count == 0 { 0.0 } else { self.sum / f64::from(self.count) }
     }
 }
 
@@ -153,14 +181,14 @@ impl Moments {
         }
     }
 
-    fn sum(all: &[Self], width: usize) -> Self {
-        let mut sum = Self { own: vec![0.0; width * width], across: vec![0.0; width * width], pairs: 0, width };
-        for moments in all {
-            sum.own.iter_mut().zip(&moments.own).for_each(|(s, v)| *s += v);
-            sum.across.iter_mut().zip(&moments.across).for_each(|(s, v)| *s += v);
-            sum.pairs += moments.pairs;
-        }
-        sum
+    fn none(width: usize) -> Self {
+        Self { own: vec![0.0; width * width], across: vec![0.0; width * width], pairs: 0, width }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.own.iter_mut().zip(&other.own).for_each(|(sum, value)| *sum += value);
+        self.across.iter_mut().zip(&other.across).for_each(|(sum, value)| *sum += value);
+        self.pairs += other.pairs;
     }
 
     /// (A^T A + h I)^-1 (A^T B + h I).
@@ -175,23 +203,6 @@ impl Moments {
         }
         Cholesky::new(own, d)?.solve(&mut across, d);
         Some(across.into_iter().map(|v| v as f32).collect())
-    }
-}
-
-/// Takes the base's place while maps are compared.
-struct Nothing;
-
-impl Scorer for Nothing {
-    fn name(&self) -> &str {
-        "nothing"
-    }
-
-    fn views(&self) -> Vec<View> {
-        Vec::new()
-    }
-
-    fn scores(&mut self, _: RelationRef, _: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
-        Ok(vec![f32::NAN; queries.len() * candidates.len()])
     }
 }
 

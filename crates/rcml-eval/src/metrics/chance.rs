@@ -31,6 +31,50 @@ pub(crate) fn harmonic(n: usize) -> f64 {
     x.ln() + EULER + 0.5 / x - 1.0 / (12.0 * x.powi(2)) + 1.0 / (120.0 * x.powi(4)) - 1.0 / (252.0 * x.powi(6))
 }
 
+/// 1/(before + 1) + ... + 1/(before + n).
+pub(crate) fn harmonic_between(before: usize, n: usize) -> f64 {
+    if n <= 64 {
+        return (1..=n).map(|j| 1.0 / (before + j) as f64).sum();
+    }
+    harmonic(before + n) - harmonic(before)
+}
+
+/// Expected macro F1, over the classes that occur, of guesses of which every class is as likely as any other; `occurring` are the
+/// numbers of things of each class. 0 where there are none.
+///
+/// Of n things of a class among N, each is found with probability 1/L, and then stands among 1 + B things that were given the class,
+/// B being binomial over the N - 1 others: E[F1] = n/L * E[2 / (n + 1 + B)].
+pub fn expected_macro_f1(occurring: &[usize]) -> f64 {
+    let (things, p) = (occurring.iter().sum::<usize>(), 1.0 / occurring.len().max(1) as f64);
+    let classes = occurring.iter().filter(|n| **n > 0).count();
+    if classes == 0 {
+        return 0.0;
+    }
+    let others = binomial(things - 1, p);
+    let f1 = |n: usize| {
+        let share = |(b, probability): (usize, &f64)| probability * 2.0 / (n + 1 + b) as f64;
+        n as f64 * p * others.iter().enumerate().map(share).sum::<f64>()
+    };
+    occurring.iter().map(|n| f1(*n)).sum::<f64>() / classes as f64
+}
+
+/// The probabilities of 0 to n successes.
+fn binomial(n: usize, p: f64) -> Vec<f64> {
+    if p >= 1.0 {
+        return (0..=n).map(|k| if k == n { 1.0 } else { 0.0 }).collect();
+    }
+    // In logarithms, since the first of many is no number any more.
+    let (yes, no) = (p.ln(), (1.0 - p).ln());
+    let mut log = n as f64 * no;
+    (0..=n)
+        .map(|k| {
+            let probability = log.exp();
+            log += ((n - k) as f64 / (k + 1) as f64).ln() + yes - no;
+            probability
+        })
+        .collect()
+}
+
 /// Expected rank of the first of `right` right answers in a random order; (n + 1) / 2 for one.
 pub fn expected_rank(candidates: usize, right: usize) -> f64 {
     blind(candidates, right).expected()
@@ -49,6 +93,27 @@ pub fn expected_ndcg(candidates: usize, right: usize, k: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn macro_f1_of_guesses_is_the_mean_over_all_of_them() {
+        use crate::metrics::Confusion;
+        for truth in [vec![0, 0, 0, 1, 2], vec![0, 0, 1, 1, 0, 0], vec![0, 0]] {
+            let classes: usize = truth.iter().max().unwrap() + 1;
+            let guesses = classes.pow(truth.len() as u32);
+            let mut sum = 0.0;
+            for guess in 0..guesses {
+                let predicted: Vec<usize> = (0..truth.len()).map(|i| guess / classes.pow(i as u32) % classes).collect();
+                sum += Confusion::new(&predicted, &truth, classes).unwrap().macro_f1();
+            }
+            let counts: Vec<usize> = (0..classes).map(|class| truth.iter().filter(|t| **t == class).count()).collect();
+            let expected = sum / guesses as f64;
+            assert!((expected_macro_f1(&counts) - expected).abs() < 1e-12, "{truth:?}: {expected}");
+        }
+        // Many of a common class and few of a rare one are found less often than one in two.
+        let many = expected_macro_f1(&[9_000, 1_000]);
+        assert!((many - (9.0 / 14.0 + 1.0 / 6.0) / 2.0).abs() < 1e-3, "{many}");
+        assert_eq!(expected_macro_f1(&[]), 0.0);
+    }
 
     #[test]
     fn known_levels() {

@@ -21,7 +21,7 @@ pub use average::{MeanStd, macro_average, mean, mean_std, median, micro_average}
 pub use average_precision::{average_precision, expected_average_precision};
 pub use binary::{auprc, auroc, binary_accuracy};
 pub use calibration::{brier, expected_calibration_error};
-pub use chance::{expected_hit, expected_ndcg, expected_rank, expected_reciprocal};
+pub use chance::{expected_hit, expected_macro_f1, expected_ndcg, expected_rank, expected_reciprocal};
 pub use error::MetricError;
 pub use gain::{ndcg, recall};
 pub use multiclass::Confusion;

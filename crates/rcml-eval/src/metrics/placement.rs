@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Rank;
+use super::chance::harmonic_between;
 use super::gain::discount;
 use super::rank::order;
 
@@ -110,6 +111,14 @@ impl Placement {
         count.placement(&[])
     }
 
+    /// Of a method that scores some candidates alike and others not at all: (right, wrong) with a score, and without.
+    pub(crate) fn blind((right, wrong): (usize, usize), (right_unscored, wrong_unscored): (usize, usize)) -> Self {
+        let group =
+            |score, right_before, right, wrong_before, wrong| Group { score, right_before, right, wrong_before, wrong };
+        let groups = [group(0.0, 0, right, 0, wrong), group(f32::NAN, right, right_unscored, wrong, wrong_unscored)];
+        Self { groups: groups.into_iter().filter(|group| group.right > 0).collect(), right: right + right_unscored }
+    }
+
     /// Of candidates with a mark for the right ones.
     pub(crate) fn marked(scores: &[f32], right: &[bool]) -> Self {
         let part = |wanted: bool| -> Vec<f32> {
@@ -120,10 +129,13 @@ impl Placement {
 
     /// The rank of each right answer among the wrong candidates alone (the other right ones taken out), best first.
     pub fn ranks(&self) -> impl Iterator<Item = Rank> + '_ {
-        self.groups.iter().flat_map(|group| {
-            let rank = Rank { better: group.wrong_before, wrong: group.wrong, right: 1 };
-            std::iter::repeat_n(rank, group.right)
-        })
+        self.groups.iter().flat_map(|group| std::iter::repeat_n(group.rank(), group.right))
+    }
+
+    /// The mean of a number over the ranks of all right answers, which is the same for those of a group; `None` where there are none.
+    pub(crate) fn mean(&self, value: impl Fn(&Rank) -> f64) -> Option<f64> {
+        let of = |group: &Group| group.right as f64 * value(&group.rank());
+        (self.right > 0).then(|| self.groups.iter().map(of).sum::<f64>() / self.right as f64)
     }
 
     /// As [`ndcg`](super::ndcg).
@@ -149,16 +161,24 @@ impl Placement {
     pub fn average_precision(&self) -> Option<f64> {
         let of = |group: &Group| {
             let (n, r, before) = (group.size(), group.right as f64, group.before());
-            let others = if n > 1 { (r - 1.0) / (n as f64 - 1.0) } else { 0.0 };
-            let precision =
-                |j: usize| (group.right_before as f64 + 1.0 + (j - 1) as f64 * others) / (before + j) as f64;
-            group.share() * (1..=n).map(precision).sum::<f64>()
+            if n == 1 {
+                return (group.right_before as f64 + 1.0) / (before as f64 + 1.0);
+            }
+            let others = (r - 1.0) / (n as f64 - 1.0);
+            // The sum over places j of (R + 1 + (j - 1) others) / (before + j), R right answers being before the group.
+            let first = group.right_before as f64 + 1.0 - others * (before as f64 + 1.0);
+            group.share() * (others * n as f64 + first * harmonic_between(before, n))
         };
         (self.right > 0).then(|| self.groups.iter().map(of).sum::<f64>() / self.right as f64)
     }
 }
 
 impl Group {
+    /// Of each of its right answers, the others taken out.
+    fn rank(&self) -> Rank {
+        Rank { better: self.wrong_before, wrong: self.wrong, right: 1 }
+    }
+
     fn size(&self) -> usize {
         self.right + self.wrong
     }
@@ -197,6 +217,18 @@ mod tests {
     use super::*;
 
     proptest! {
+        /// Who gives one score to what another method scores, ranks by counts as by scores.
+        #[test]
+        fn the_blind_rank_by_counts(right in prop::collection::vec(any::<bool>(), 1..9), wrong in prop::collection::vec(any::<bool>(), 0..40)) {
+            let scores = |scored: &[bool]| scored.iter().map(|has| if *has { 0.0 } else { f32::NAN }).collect::<Vec<f32>>();
+            let count = |scored: &[bool], wanted: bool| scored.iter().filter(|has| **has == wanted).count();
+            let of = |wanted| (count(&right, wanted), count(&wrong, wanted));
+            let (found, plain) = (Placement::blind(of(true), of(false)), Placement::of(&scores(&right), &scores(&wrong)));
+            prop_assert!(found.ranks().eq(plain.ranks()));
+            prop_assert_eq!([found.ndcg(10), found.recall(10)], [plain.ndcg(10), plain.recall(10)]);
+            prop_assert_eq!(found.average_precision(), plain.average_precision());
+        }
+
         /// Counting a corpus in parts is the same as ranking among the wrong candidates, also beyond the number of passes.
         #[test]
         fn what_is_left_out_does_not_count(

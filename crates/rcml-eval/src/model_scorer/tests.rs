@@ -237,6 +237,7 @@ fn avg_is_weighed_as_the_model_does_and_plain_is_not() {
             ("image".into(), rows([[0.0, 1.0], [0.0, 0.0]]), vec![true, false]),
         ],
         fused: rows([[0.6, 0.8], [1.0, 0.0]]),
+        present: vec![true, true],
     };
     let mut vectors = Vectors::default();
     vectors.extend(&[3, 8], embeddings).unwrap();

@@ -37,6 +37,12 @@ const SIZE: (u32, u32) = (720, 400);
 const LEGEND: u32 = 40;
 
 impl Curve {
+    /// Whether it says nothing: every line stays where it began, through two points or more.
+    pub fn is_constant(&self) -> bool {
+        let stays = |series: &Series| series.points.windows(2).all(|pair| pair[0].1 == pair[1].1);
+        self.series.iter().all(stays) && self.series.iter().any(|series| series.points.len() > 1)
+    }
+
     fn points(&self) -> impl Iterator<Item = (f64, f64)> + '_ {
         let all = self.series.iter().flat_map(|s| s.points.iter().copied());
         all.filter(|(x, y)| x.is_finite() && y.is_finite())
@@ -173,6 +179,24 @@ mod tests {
         std::fs::write(&path, "nonsense\n{\"step\":1}\n").unwrap();
         let error = read_curves(&path).unwrap_err().to_string();
         assert!(error.contains("metrics.jsonl:1"), "{error}");
+    }
+
+    #[test]
+    fn constants_are_told_from_what_changes() {
+        let curve = |lines: &[&[f64]]| Curve {
+            title: "t".into(),
+            x: "step".into(),
+            series: lines
+                .iter()
+                .map(|values| Series {
+                    name: "s".into(),
+                    points: (0..).map(f64::from).zip(values.iter().copied()).collect(),
+                })
+                .collect(),
+        };
+        assert!(curve(&[&[1.0, 1.0], &[2.0, 2.0, 2.0]]).is_constant());
+        assert!(!curve(&[&[1.0, 1.0], &[2.0, 3.0]]).is_constant());
+        assert!(!curve(&[&[1.0]]).is_constant(), "one point may be all there is to tell");
     }
 
     #[test]

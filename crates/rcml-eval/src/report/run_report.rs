@@ -92,7 +92,7 @@ mod tests {
                     vec!["ours".into(), "50.0 ± 1.0".into()],
                     vec!["theirs".into(), "9.0".into()],
                     vec!["(chance level)".into(), "5.0".into()],
-                    vec!["(queries)".into(), "12".into()],
+                    vec!["(queries)".into(), "120".into()],
                 ],
                 larger_is_better: vec![true],
             }],

@@ -32,7 +32,12 @@ impl Column {
     /// The columns of the README's table: 21-way Hit@5 in the AVG view, Hit@5 averaged over relations, and Hit@5 and MRR
     /// over the full corpus, on seen relations and then on unseen ones.
     pub fn headline() -> Vec<Self> {
-        let of = |relations: &str| {
+        Self::headline_of(&["seen", "unseen"])
+    }
+
+    /// The same numbers of other groups of relations, one group after the other.
+    pub fn headline_of(groups: &[&str]) -> Vec<Self> {
+        let of = |relations: &&str| {
             [
                 Self::retrieval(&format!("{relations}: Hit@5, 21-way"), "21-way", relations, "AVG", "hit@5"),
                 Self::retrieval(
@@ -46,7 +51,7 @@ impl Column {
                 Self::retrieval(&format!("{relations}: MRR, full corpus"), "full", relations, "AVG", "mrr"),
             ]
         };
-        [of("seen"), of("unseen")].concat()
+        groups.iter().flat_map(of).collect()
     }
 
     fn find<'a>(&self, report: &'a EvalReport) -> Option<&'a ResultRow> {
@@ -68,6 +73,12 @@ impl Column {
         if self.is_plain() { format!("{value:.1}") } else { format!("{:.1}", 100.0 * value) }
     }
 }
+
+/// Name of the row that counts.
+const QUERIES: &str = "(queries)";
+
+/// Queries below which no method is called the best: one of so few changes the order.
+const FEW: usize = 50;
 
 /// A table of methods (rows) and numbers (columns): percent except for ranks, mean and standard deviation over seeds,
 /// with the chance level and the number of queries in rows of their own.
@@ -104,9 +115,17 @@ impl ResultTable {
             })
             .collect();
         let found = |column: &Column| reports.iter().filter_map(|r| column.find(r)).cloned().collect::<Vec<_>>();
+        // Methods that cannot score some candidates have levels of their own.
         let chance = columns.iter().map(|column| {
-            let levels: Vec<f64> = found(column).iter().map(|r| r.chance).collect();
-            mean(&levels).map_or_else(|| "-".into(), |level| column.number(level))
+            let mut levels: Vec<f64> = found(column).iter().map(|r| r.chance).collect();
+            levels.sort_by(f64::total_cmp);
+            match (levels.first(), levels.last()) {
+                (Some(least), Some(most)) if column.number(*least) != column.number(*most) => {
+                    format!("{}-{}", column.number(*least), column.number(*most))
+                }
+                (Some(_), _) => mean(&levels).map_or_else(|| "-".into(), |level| column.number(level)),
+                _ => "-".into(),
+            }
         });
         let queries = columns.iter().map(|column| {
             let counts: Vec<usize> = found(column).iter().map(|r| r.queries).collect();
@@ -118,7 +137,7 @@ impl ResultTable {
             }
         });
         rows.push(std::iter::once("(chance level)".to_string()).chain(chance).collect());
-        rows.push(std::iter::once("(queries)".to_string()).chain(queries).collect());
+        rows.push(std::iter::once(QUERIES.to_string()).chain(queries).collect());
         let larger_is_better = columns.iter().map(|c| !c.smaller_is_better()).collect();
         let header = std::iter::once("method".to_string()).chain(columns.iter().map(|c| c.title.clone())).collect();
         Self { title: title.into(), header, rows, larger_is_better }
@@ -192,8 +211,13 @@ impl ResultTable {
         )
     }
 
-    /// Per column of numbers, the row of the best method, where there are several.
+    /// Per column of numbers, the row of the best method, where there are several and fifty queries or more, if the table counts them.
     pub fn best(&self) -> Vec<Option<usize>> {
+        let counts = self.rows.iter().find(|row| row.first().is_some_and(|name| name == QUERIES));
+        let is_small = |c: usize| {
+            let least = counts.and_then(|row| row.get(c + 1)?.split('-').next()?.parse::<usize>().ok());
+            least.is_some_and(|queries| queries < FEW)
+        };
         let leading = |cell: &String| cell.split(' ').next().and_then(|n| n.parse::<f64>().ok());
         let in_column = |c: usize, larger: bool| {
             // A name in parentheses is a bound, not a method.
@@ -201,7 +225,7 @@ impl ResultTable {
             let numbers = self.rows.iter().enumerate().filter(|(_, row)| is_method(row));
             let numbers = numbers.filter_map(|(r, row)| row.get(c + 1).and_then(leading).map(|value| (r, value)));
             let numbers: Vec<(usize, f64)> = numbers.map(|(r, v)| (r, if larger { v } else { -v })).collect();
-            if numbers.len() < 2 {
+            if numbers.len() < 2 || is_small(c) {
                 return None;
             }
             // The first of equals: ties in a rounded table are not worth a second bold cell.
@@ -258,7 +282,7 @@ mod tests {
             view: "AVG".into(),
             metric: metric.into(),
             value,
-            queries: 30,
+            queries: 60,
             chance: 0.125,
         };
         let results = vec![row("mrr", value), row("mean-rank", 10.0 * value)];
@@ -291,8 +315,25 @@ mod tests {
             | ours | **55.0 ± 7.1** | 5.5 ± 0.7 |\n\
             | theirs | 40.0 | **4.0** |\n\
             | (chance level) | 12.5 | 0.1 |\n\
-            | (queries) | 30 | 30 |\n";
+            | (queries) | 60 | 60 |\n";
         assert_eq!(table().markdown(), expected);
+    }
+
+    #[test]
+    fn nobody_is_best_by_a_handful_of_queries() {
+        let mut reports = [report("ours", 0, 0.5), report("theirs", 0, 0.4)];
+        let columns = [Column::retrieval("MRR", "full", "seen", "AVG", "mrr")];
+        assert_eq!(ResultTable::new("", &reports, &columns).best(), [Some(0)]);
+        reports[1].results.iter_mut().for_each(|row| row.queries = 49);
+        assert_eq!(ResultTable::new("", &reports, &columns).best(), [None]);
+    }
+
+    #[test]
+    fn chance_levels_that_differ_are_all_told() {
+        let mut reports = [report("ours", 0, 0.5), report("words alone", 0, 0.4)];
+        reports[1].results.iter_mut().for_each(|row| row.chance = 0.5);
+        let table = ResultTable::new("", &reports, &[Column::retrieval("MRR", "full", "seen", "AVG", "mrr")]);
+        assert_eq!(table.rows[2], ["(chance level)", "12.5-50.0"]);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::trial::{self, Purpose};
 use super::{EvalOptions, TaskResult};
 use crate::algebra::dot;
 use crate::item_vectors::{Conditioning, ItemVectors};
-use crate::metrics::Confusion;
 use crate::metrics::geometry::{Rows, nearest};
+use crate::metrics::{Confusion, expected_macro_f1};
 use crate::probe::{Probe, ProbeConfig};
 use crate::report::QueryValues;
 use crate::{Error, EvalSet, Result, ResultRow, Scorer, Side, View};
@@ -179,11 +179,13 @@ fn record(
         .map_err(|error| Error::input(format!("classification ({protocol}): {error}")))?;
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let chance = 1.0 / labels as f64;
+    let occurring: Vec<usize> =
+        (0..labels).map(|label| truth.iter().filter(|truth| **truth == label).count()).collect();
     let numbers = [
         ("accuracy", mean(&first), chance),
         ("top-5", mean(&five), (5.0 * chance).min(1.0)),
         ("macro-recall", confusion.macro_recall(), chance),
-        ("macro-f1", confusion.macro_f1(), chance),
+        ("macro-f1", confusion.macro_f1(), expected_macro_f1(&occurring)),
     ];
     result.rows.extend(numbers.map(|(metric, value, chance)| ResultRow {
         task: "classification".into(),
@@ -274,6 +276,14 @@ mod tests {
         let found = run(false, |i| Some(["a", "b"][i / 4 % 2]));
         let linear = found.rows.iter().find(|r| r.protocol == "linear" && r.metric == "accuracy").unwrap();
         assert!((0.2..0.8).contains(&linear.value), "{linear:?}");
+    }
+
+    #[test]
+    fn the_chance_of_macro_f1_knows_how_rare_labels_are() {
+        let found = run(false, |i| Some(if i % 10 == 0 { "rare" } else { "common" }));
+        let of = |metric: &str| found.rows.iter().find(|r| r.protocol == "knn" && r.metric == metric).unwrap();
+        assert_eq!((of("macro-recall").chance, of("macro-f1").chance), (0.5, expected_macro_f1(&[27, 3])));
+        assert!(of("macro-f1").chance < 0.42, "{:?}", of("macro-f1"));
     }
 
     #[test]

@@ -47,20 +47,17 @@ pub(super) fn run(
     }
     scorer.prepare(set.items())?;
     let views: Vec<View> = scorer.views().into_iter().filter(|view| !matches!(view.query, Side::Modality(_))).collect();
-    // (protocol, view, question) -> what its queries scored.
+    let free = views.iter().map(|view| scorer.item_vectors(Conditioning::None, &view.query, set.items()));
+    let free: Vec<Option<ItemVectors>> = free.collect::<Result<_>>()?;
+    // (protocol, view) -> what the queries of each question scored.
     let mut tallies: BTreeMap<(usize, usize), Vec<Tally>> = BTreeMap::new();
     for (done, question) in questions.iter().enumerate() {
-        for (v, view) in views.iter().enumerate() {
-            let mut found: [Tally; PROTOCOLS.len()] = Default::default();
-            for chunk in question.queries.chunks(queries_per_call(set.items().len())) {
-                let scores = scores(set, scorer, question, view, chunk)?;
-                for (tally, scores) in found.iter_mut().zip(scores) {
-                    if let Some(scores) = scores {
-                        let values = values(set, question, chunk, &scores);
-                        chunk.iter().zip(values).for_each(|(query, values)| tally.add(*query, u32::MAX, values));
-                    }
-                }
-            }
+        let mut found: Vec<[Tally; PROTOCOLS.len()]> = views.iter().map(|_| Default::default()).collect();
+        // The scores of both relations are held in all views.
+        for queries in question.queries.chunks(queries_per_call(views.len() * set.items().len())) {
+            ask(&Asked { set, question, views: &views, queries }, scorer, &free, &mut found)?;
+        }
+        for (v, found) in found.into_iter().enumerate() {
             found.into_iter().enumerate().for_each(|(p, tally)| tallies.entry((p, v)).or_default().push(tally));
         }
         progress(done + 1, questions.len());
@@ -121,25 +118,58 @@ fn both(a: &[u32], b: &[u32], query: u32) -> Vec<u32> {
     a.iter().copied().filter(|item| *item != query && b.binary_search(item).is_ok()).collect()
 }
 
-/// Scores of all items for some queries, protocol by protocol; `None` where the method cannot.
-fn scores(
-    set: &EvalSet<'_>,
+/// Some queries of a question.
+struct Asked<'a, 'd> {
+    set: &'a EvalSet<'d>,
+    question: &'a Question,
+    views: &'a [View],
+    queries: &'a [u32],
+}
+
+/// Adds what queries score in each view (`found`), protocol by protocol; nothing where the method cannot. A method embeds items anew
+/// whenever it is asked under something else, so that every view is asked for under one thing before the next.
+fn ask(
+    asked: &Asked<'_, '_>,
     scorer: &mut dyn Scorer,
-    question: &Question,
-    view: &View,
-    queries: &[u32],
-) -> Result<[Option<Vec<f32>>; PROTOCOLS.len()]> {
-    let words = words(set, question);
-    let whole = scorer.text_scores(&words, view, queries, set.items())?;
-    if let Some(scores) = &whole {
-        check_length(scorer, view, scores, queries.len(), set.items().len())?;
+    free: &[Option<ItemVectors>],
+    found: &mut [[Tally; PROTOCOLS.len()]],
+) -> Result<()> {
+    let Asked { set, question, views, queries } = asked;
+    let [words, sum, added, first_half] = [0, 1, 2, 3];
+    let text = self::words(set, question);
+    for (view, found) in views.iter().zip(found.iter_mut()) {
+        if let Some(scores) = scorer.text_scores(&text, view, queries, set.items())? {
+            check_length(scorer, view, &scores, queries.len(), set.items().len())?;
+            asked.add(&mut found[words], &scores);
+        }
     }
     let [first, second] = question.relations.map(RelationRef::Index);
-    let first = checked_scores(scorer, first, view, queries, set.items())?;
-    let second = checked_scores(scorer, second, view, queries, set.items())?;
-    let sum = first.iter().zip(second).map(|(a, b)| (a + b) / 2.0).collect();
-    let added = added(scorer, &words, &view.query, queries, set.items())?;
-    Ok([whole, Some(sum), added, Some(first)])
+    let mut halves = Vec::with_capacity(views.len());
+    for (view, found) in views.iter().zip(found.iter_mut()) {
+        let scores = checked_scores(scorer, first, view, queries, set.items())?;
+        asked.add(&mut found[first_half], &scores);
+        halves.push(scores);
+    }
+    for ((view, found), mut scores) in views.iter().zip(found.iter_mut()).zip(halves) {
+        let others = checked_scores(scorer, second, view, queries, set.items())?;
+        scores.iter_mut().zip(others).for_each(|(a, b)| *a = (*a + b) / 2.0);
+        asked.add(&mut found[sum], &scores);
+    }
+    if let Some(text) = scorer.text_vectors(&[text])?.as_ref().and_then(|vectors| vectors.get(0)) {
+        for (vectors, found) in free.iter().zip(found) {
+            if let Some(vectors) = vectors {
+                asked.add(&mut found[added], &sums(vectors, text, queries, set.items()));
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Asked<'_, '_> {
+    fn add(&self, tally: &mut Tally, scores: &[f32]) {
+        let values = values(self.set, self.question, self.queries, scores);
+        self.queries.iter().zip(values).for_each(|(query, values)| tally.add(*query, u32::MAX, values));
+    }
 }
 
 fn words(set: &EvalSet<'_>, question: &Question) -> String {
@@ -147,23 +177,15 @@ fn words(set: &EvalSet<'_>, question: &Question) -> String {
     question.relations.map(of).join(" and ")
 }
 
-fn added(
-    scorer: &mut dyn Scorer,
-    words: &str,
-    side: &Side,
-    queries: &[u32],
-    candidates: &[u32],
-) -> Result<Option<Vec<f32>>> {
-    let Some(text) = scorer.text_vectors(&[words.to_string()])? else { return Ok(None) };
-    let Some(vectors) = scorer.item_vectors(Conditioning::None, side, candidates)? else { return Ok(None) };
-    let Some(text) = text.get(0) else { return Ok(None) };
+/// Scores of candidates for the sum of each query's vector and the text's.
+fn sums(vectors: &ItemVectors, text: &[f32], queries: &[u32], candidates: &[u32]) -> Vec<f32> {
     let row = |query: &u32| -> Vec<f32> {
         let asked = |vector: &[f32]| vector.iter().zip(text).map(|(a, b)| a + b).collect::<Vec<f32>>();
         let asked = vectors.get(*query).map(asked);
-        let score = |vectors: &ItemVectors, candidate: u32| Some(dot(asked.as_ref()?, vectors.get(candidate)?));
-        candidates.iter().map(|candidate| score(&vectors, *candidate).unwrap_or(f32::NAN)).collect()
+        let score = |candidate: u32| Some(dot(asked.as_ref()?, vectors.get(candidate)?));
+        candidates.iter().map(|candidate| score(*candidate).unwrap_or(f32::NAN)).collect()
     };
-    Ok(Some(queries.par_iter().flat_map_iter(row).collect()))
+    queries.par_iter().flat_map_iter(row).collect()
 }
 
 fn values(set: &EvalSet<'_>, question: &Question, queries: &[u32], scores: &[f32]) -> Vec<Scored> {
@@ -269,6 +291,56 @@ mod tests {
         let half = find(&rows, "first-half", "hit@1").unwrap();
         assert!((half.value - 1.0 / 13.0).abs() < 1e-9, "{half:?}");
         assert!(find(&rows, "added", "mrr").is_none(), "a method without vectors");
+    }
+
+    /// Counts how often it is asked under something else than before.
+    struct Turning {
+        under: Option<String>,
+        turns: usize,
+    }
+
+    impl Turning {
+        fn turn(&mut self, under: String) {
+            self.turns += usize::from(self.under.as_ref() != Some(&under));
+            self.under = Some(under);
+        }
+    }
+
+    impl Scorer for Turning {
+        fn name(&self) -> &str {
+            "turning"
+        }
+
+        fn views(&self) -> Vec<View> {
+            vec![View::avg(), View::plain()]
+        }
+
+        fn scores(&mut self, relation: RelationRef, _: &View, queries: &[u32], candidates: &[u32]) -> Result<Vec<f32>> {
+            self.turn(format!("{relation:?}"));
+            Ok(vec![0.5; queries.len() * candidates.len()])
+        }
+
+        fn text_scores(
+            &mut self,
+            words: &str,
+            _: &View,
+            queries: &[u32],
+            candidates: &[u32],
+        ) -> Result<Option<Vec<f32>>> {
+            self.turn(words.into());
+            Ok(Some(vec![0.5; queries.len() * candidates.len()]))
+        }
+    }
+
+    #[test]
+    fn all_views_are_asked_for_under_one_thing_before_the_next() {
+        let (dataset, splits) = fixture::colours(120, 72);
+        let set = EvalSet::new(&dataset, &splits, Split::Test).unwrap();
+        let mut scorer = Turning { under: None, turns: 0 };
+        let rows = Task::Composed.run(&set, &mut scorer, &EvalOptions::default(), &mut |_, _| {}).unwrap().rows;
+        assert_eq!(scorer.turns, 3, "the words, one relation, the other");
+        assert!(rows.iter().any(|row| row.view == "plain" && row.protocol == "sum"));
+        assert!(rows.iter().all(|row| (row.value - row.chance).abs() < 1e-9), "{rows:?}");
     }
 
     #[test]

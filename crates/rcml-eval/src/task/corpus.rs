@@ -4,9 +4,7 @@ use rayon::prelude::*;
 
 use super::tally::{Scored, Tally};
 use super::{EvalOptions, queries_per_call, trial};
-use crate::metrics::{
-    PlacementCount, Rank, expected_average_precision, expected_hit, expected_ndcg, expected_rank, expected_reciprocal,
-};
+use crate::metrics::{Placement, PlacementCount, Rank};
 use crate::scorer::checked_scores;
 use crate::{EvalSet, RelationRef, Result, Scorer, View};
 
@@ -86,7 +84,8 @@ pub(super) struct Query {
     /// Scores of what is not wrong: answers of all splits, and the query itself.
     left_out: Vec<f32>,
     placement: PlacementCount,
-    counted: usize,
+    /// Candidates counted, and those of them with a score.
+    counted: [usize; 2],
 }
 
 impl Query {
@@ -98,41 +97,49 @@ impl Query {
             |items: &[u32]| items.iter().filter(|item| **item != query).filter_map(score_of).collect::<Vec<f32>>();
         let (right, mut left_out) = (others(answers), others(related));
         left_out.extend(score_of(&query));
-        let scored = right.iter().filter(|score| !score.is_nan()).count();
-        Self { right: [right.len(), scored], left_out, placement: PlacementCount::new(&right), counted: 0 }
+        Self { right: [right.len(), scored(&right)], left_out, placement: PlacementCount::new(&right), counted: [0; 2] }
     }
 
     /// Counts candidates; in the end, every item of the corpus once.
     pub(super) fn count(&mut self, scores: &[f32]) {
         self.placement.add(scores);
-        self.counted += scores.len();
+        self.counted = [self.counted[0] + scores.len(), self.counted[1] + scored(scores)];
     }
 
-    /// The values of [`METRICS`]; `None` for a query without answers, and for one whose candidates have no scores.
+    /// The values of [`METRICS`]; `None` for a query without answers, and for one whose candidates have no scores. The chance level
+    /// is that of a method that scores the same candidates, all alike: what has no score ranks last for either.
     pub(super) fn values(self) -> Scored {
-        let [m, scored] = self.right;
-        let wrong = self.counted.saturating_sub(self.left_out.len());
-        let placement = self.placement.placement(&self.left_out);
-        let worst = placement.ranks().last()?;
-        // Answers without a score stand beside wrong candidates without one, behind all others.
-        if scored == 0 && worst.better == 0 {
+        let [right, right_scored] = self.right;
+        let wrong = self.counted[0].saturating_sub(self.left_out.len());
+        let wrong_scored = self.counted[1].saturating_sub(scored(&self.left_out));
+        if right == 0 || right_scored + wrong_scored == 0 {
             return None;
         }
-        let (n, kept) = (wrong + 1, wrong + m);
-        let mean = |value: &dyn Fn(&Rank) -> f64| placement.ranks().map(|rank| value(&rank)).sum::<f64>() / m as f64;
-        let rank = (mean(&Rank::expected), expected_rank(n, 1));
-        Some(vec![
-            (mean(&|r| r.hit(1)), expected_hit(n, 1, 1)),
-            (mean(&|r| r.hit(5)), expected_hit(n, 1, 5)),
-            (mean(&|r| r.hit(10)), expected_hit(n, 1, 10)),
-            (mean(&Rank::reciprocal), expected_reciprocal(n, 1)),
-            rank,
-            rank,
-            (placement.ndcg(10), expected_ndcg(kept, m, 10)),
-            (placement.average_precision()?, expected_average_precision(kept, m)),
-            (placement.recall(10), kept.min(10) as f64 / kept as f64),
-        ])
+        let unscored = (right - right_scored, wrong.saturating_sub(wrong_scored));
+        let found = numbers(&self.placement.placement(&self.left_out))?;
+        let blind = numbers(&Placement::blind((right_scored, wrong_scored), unscored))?;
+        Some(found.into_iter().zip(blind).collect())
     }
+}
+
+fn scored(scores: &[f32]) -> usize {
+    scores.iter().filter(|score| !score.is_nan()).count()
+}
+
+/// The values of [`METRICS`].
+fn numbers(placement: &Placement) -> Option<[f64; METRICS.len()]> {
+    let rank = placement.mean(Rank::expected)?;
+    Some([
+        placement.mean(|rank| rank.hit(1))?,
+        placement.mean(|rank| rank.hit(5))?,
+        placement.mean(|rank| rank.hit(10))?,
+        placement.mean(Rank::reciprocal)?,
+        rank,
+        rank,
+        placement.ndcg(10),
+        placement.average_precision()?,
+        placement.recall(10),
+    ])
 }
 
 #[cfg(test)]

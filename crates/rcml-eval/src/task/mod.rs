@@ -8,6 +8,7 @@ mod crossmodal;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod geometry;
+mod known_items;
 mod relation_type;
 mod retrieval;
 mod tally;

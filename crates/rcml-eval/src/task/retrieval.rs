@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::known_items::KnownItems;
 use super::tally::{Measures, Scored, Tally};
 use super::trial::{self, Trial};
 use super::{EvalOptions, TaskResult, corpus};
-use crate::metrics::{Rank, expected_hit, expected_reciprocal};
+use crate::metrics::Rank;
 use crate::scorer::checked_pair_scores;
-use crate::{EvalSet, RelationRef, Result, ResultRow, Scorer, Side, View};
+use crate::{EvalSet, RelationRef, Result, Scorer, View};
 
 const SAMPLED: [&str; 3] = ["hit@5", "hit@1", "mrr"];
 const MACROS: [&str; 2] = ["hit@5", "mrr"];
@@ -23,8 +24,9 @@ pub(super) fn run(
     let relations = set.relations();
     let asked: Vec<(u32, Vec<Trial>, Vec<u32>)> =
         relations.par_iter().map(|&r| (r, trial::trials(set, r, options), corpus::queries(set, r, options))).collect();
-    let known = set.known_items().filter(|known| known.items().len() <= options.max_items);
-    let mut others: BTreeSet<u32> = known.iter().flat_map(|known| known.items()).copied().collect();
+    let mut notes = Vec::new();
+    let known = set.known_items().map(|known| KnownItems::of(known, options, &mut notes));
+    let mut others: BTreeSet<u32> = known.iter().flat_map(|known| known.set.items()).copied().collect();
     others.extend(asked.iter().flat_map(|(_, trials, _)| trials).flat_map(|t| t.negatives.iter().copied()));
     others.retain(|item| set.items().binary_search(item).is_err());
     scorer.prepare(&set.items().iter().copied().chain(others).collect::<Vec<_>>())?;
@@ -44,7 +46,6 @@ pub(super) fn run(
     let trials = || asked.iter().flat_map(|(_, trials, _)| trials);
     let filled = trials().filter(|t| t.filled > 0).count();
     let short = trials().filter(|t| t.negatives.len() < options.negatives).count();
-    let mut notes = Vec::new();
     if filled > 0 {
         notes.push(format!(
             "retrieval ({protocol}): the held-out set is too small for {filled} of {} queries; negatives from other splits fill up",
@@ -68,33 +69,9 @@ pub(super) fn run(
         queries.extend(result.queries);
     }
     if let Some(known) = &known {
-        rows.extend(known_items(known, &views, scorer, options)?);
+        rows.extend(known.rows(&views, scorer)?);
     }
     Ok(TaskResult { rows, notes, queries })
-}
-
-/// Relations that training never saw between items that it did: what is new is the relation alone.
-const KNOWN_ITEMS: &str = "unseen:known-items";
-
-fn known_items(
-    known: &EvalSet<'_>,
-    views: &[View],
-    scorer: &mut dyn Scorer,
-    options: &EvalOptions,
-) -> Result<Vec<ResultRow>> {
-    let measures = Measures { task: "retrieval", protocol: "full".into(), metrics: &corpus::METRICS, macros: &[] };
-    let views: Vec<&View> = views.iter().filter(|view| !matches!(view.query, Side::Modality(_))).collect();
-    let mut tallies: Vec<Vec<Tally>> = views.iter().map(|_| Vec::new()).collect();
-    for relation in known.relations() {
-        let queries = corpus::queries(known, relation, options);
-        for (view, tallies) in views.iter().zip(&mut tallies) {
-            tallies.push(corpus::score(known, relation, view, &queries, scorer)?);
-        }
-    }
-    let rows = |(view, tallies): (&&View, &Vec<Tally>)| {
-        measures.metric_rows(KNOWN_ITEMS, view, &tallies.iter().collect::<Vec<_>>())
-    };
-    Ok(views.iter().zip(&tallies).flat_map(rows).collect())
 }
 
 fn score_trials(relation: u32, view: &View, trials: &[Trial], scorer: &mut dyn Scorer) -> Result<Tally> {
@@ -117,12 +94,8 @@ fn trial_values(scores: &[f32]) -> Scored {
     if scores.iter().all(|s| s.is_nan()) {
         return None;
     }
-    let (rank, n) = (Rank::of(*answer, negatives), scores.len());
-    Some(vec![
-        (rank.hit(5), expected_hit(n, 1, 5)),
-        (rank.hit(1), expected_hit(n, 1, 1)),
-        (rank.reciprocal(), expected_reciprocal(n, 1)),
-    ])
+    let (rank, blind) = (Rank::of(*answer, negatives), Rank::blind(&[*answer], negatives)?);
+    Some(vec![(rank.hit(5), blind.hit(5)), (rank.hit(1), blind.hit(1)), (rank.reciprocal(), blind.reciprocal())])
 }
 
 #[cfg(test)]
@@ -131,7 +104,7 @@ mod tests {
 
     use super::super::{Task, fixture};
     use super::*;
-    use crate::{ChanceScorer, OracleScorer};
+    use crate::{ChanceScorer, OracleScorer, ResultRow};
 
     fn rows(scorer: &mut dyn Scorer, items: usize, held: usize) -> TaskResult {
         let (dataset, splits) = fixture::colours(items, held);
@@ -196,6 +169,21 @@ mod tests {
         assert!(result.notes.iter().any(|n| n.contains("queries left out")), "{:?}", result.notes);
         let mut none = OracleScorer::new("none", vec![View::avg()], |_, _, _| f32::NAN);
         assert!(rows(&mut none, 80, 40).rows.is_empty());
+    }
+
+    #[test]
+    fn a_constant_scores_chance_where_some_candidates_have_no_score() {
+        // Red items have no text: who reads words alone gives them no score, and everything else the same one.
+        let mut some = OracleScorer::new("relation-text", vec![View::avg()], |_, query, candidate| {
+            if query % 4 == 0 || candidate % 4 == 0 { f32::NAN } else { 0.5 }
+        });
+        let found = rows(&mut some, 80, 40).rows;
+        for row in &found {
+            assert!((row.value - row.chance).abs() < 1e-9, "{row:?}");
+        }
+        // Whoever is asked about its colour is not red, nor is the answer: about one in three of the others cannot win.
+        let hit = find(&found, "21-way", "same-colour", "AVG", "hit@5");
+        assert!((hit.chance - 5.0 / (1.0 + 20.0 * 2.0 / 3.0)).abs() < 0.03, "{hit:?}");
     }
 
     #[test]

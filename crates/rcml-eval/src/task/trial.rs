@@ -32,6 +32,7 @@ pub(super) enum Purpose {
     Composed = 8,
     TypeRelations = 9,
     GeometryRelations = 10,
+    KnownItems = 11,
 }
 
 /// The stream for a purpose and up to three indices.

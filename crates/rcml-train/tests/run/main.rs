@@ -99,6 +99,48 @@ fn an_interrupted_run_ends_like_one_that_was_not() {
     }
 }
 
+/// Words that were decided on belong to a run as its weights do; what was made before the configuration told of them is read as it was.
+#[test]
+fn a_run_that_lost_its_words_is_refused() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    things().write(&data).unwrap();
+    run(&data, &out, config("rcml", &["model.exact_words.share=0.25", "model.exact_words.width=64"])).unwrap();
+    std::fs::remove_file(out.join("words.json")).unwrap();
+    let device = rcml_kernels::device::parse("cpu").unwrap();
+    let error = Embedder::load(&out, &device).unwrap_err();
+    assert!(error.is_input() && error.to_string().contains("words.json"), "{error}");
+    let text = std::fs::read_to_string(out.join("config.toml")).unwrap();
+    std::fs::write(out.join("config.toml"), text.replace("decided = 0.25\n", "")).unwrap();
+    assert_eq!(Embedder::load(&out, &device).unwrap().width(), 16);
+}
+
+/// An item of which the model reads nothing is nowhere, not in a place of its own.
+#[test]
+fn what_nothing_is_read_of_has_no_embedding() {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let (data, out) = (folder.path().join("data"), folder.path().join("run"));
+    things().write(&data).unwrap();
+    run(&data, &out, config("rcml", &["model.exact_words.share=0.25", "model.exact_words.width=64"])).unwrap();
+    let embedder = Embedder::load(&out, &rcml_kernels::device::parse("cpu").unwrap()).unwrap();
+    let mut dataset = Dataset::open(&data).unwrap();
+    let first = dataset.items.len() as u32;
+    dataset.items.extend([Item::new("nothing"), Item::new("wordless").text("??")]);
+    let items = [0, first, first + 1];
+    let reader = embedder.reader(&dataset, &items, &|_| {}).unwrap();
+    let encoded = embedder.encode(&reader, &items, &|_| {}).unwrap();
+    let relation = RelationQuery::Relation("has the same colour".into(), Role::Target);
+    for found in [embedder.candidates(&encoded, &relation).unwrap(), embedder.unconditioned(&encoded).unwrap()] {
+        assert_eq!(found.present, [true, false, true]);
+        let rows = found.fused.into_data().try_to_vec::<f32>().unwrap();
+        let length = |row: &[f32]| row.iter().map(|value| value * value).sum::<f32>();
+        let lengths: Vec<f32> = rows.chunks(embedder.width()).map(length).collect();
+        assert!((lengths[0] - 1.0).abs() < 1e-4 && lengths[1] == 0.0 && (lengths[2] - 1.0).abs() < 1e-4, "{lengths:?}");
+    }
+}
+
 /// A score is then as much of theirs as was asked for, whether items are encoded in chunks, selected or new.
 #[test]
 fn words_stand_beside_the_embeddings_of_a_run() {
@@ -116,7 +158,9 @@ fn words_stand_beside_the_embeddings_of_a_run() {
     let (wide, with) = trained("wide", "model.exact_words.share=0.25");
     assert!(weights(&without) == weights(&with), "nothing is learned of them");
     assert!(!without.join("words.json").exists());
-    let words = ExactWords::load(&with).unwrap().unwrap();
+    let known = |run: &Path| RunConfig::load(run).unwrap().model.exact_words;
+    assert_eq!((known(&without).decided, known(&with).decided), (None, Some(0.25)));
+    let words = ExactWords::load(&with, &known(&with)).unwrap().unwrap();
     assert_eq!((words.share(), plain.width(), wide.width()), (0.25, 16, 16 + 64));
 
     let mut dataset = Dataset::open(&data).unwrap();
