@@ -34,7 +34,7 @@ impl Shown {
     /// for all methods.
     fn groups(&self, task: &str) -> Vec<&'static str> {
         let mut groups = vec!["seen", "unseen"];
-        groups.retain(|group| asked(&self.reports, task, |row| row.relations == *group).len() > 0);
+        groups.retain(|group| !asked(&self.reports, task, |row| row.relations == *group).is_empty());
         if self.visitors || groups.is_empty() {
             groups.insert(0, "all");
         }
