@@ -43,7 +43,7 @@ pub(crate) fn harmonic_between(before: usize, n: usize) -> f64 {
 /// numbers of things of each class. 0 where there are none.
 ///
 /// Of n things of a class among N, each is found with probability 1/L, and then stands among 1 + B things that were given the class,
-/// B being binomial over the N - 1 others: E[F1] = n/L * E[2 / (n + 1 + B)].
+/// B being binomial over the N - 1 others: `E[F1] = n/L * E[2 / (n + 1 + B)]`.
 pub fn expected_macro_f1(occurring: &[usize]) -> f64 {
     let (things, p) = (occurring.iter().sum::<usize>(), 1.0 / occurring.len().max(1) as f64);
     let classes = occurring.iter().filter(|n| **n > 0).count();
