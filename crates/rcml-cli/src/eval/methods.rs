@@ -14,12 +14,11 @@ use crate::run::Run;
 /// A folder that is given twice, and two runs of one method with one seed: both would count one training twice.
 pub(super) fn of_runs(runs: &[Run], records: &[TrainingRecord]) -> Result<Vec<usize>> {
     let settings: Vec<RunConfig> = runs.iter().map(|run| settings(&run.config)).collect();
+    let is_same = |a: usize, b: usize| settings[a] == settings[b] && trained_on_the_same(&records[a], &records[b]);
     let mut methods: Vec<usize> = Vec::with_capacity(runs.len());
     for (at, run) in runs.iter().enumerate() {
         let place = fs::canonicalize(&run.folder).map_err(|error| Failure::file(&run.folder, &error))?;
         for (before, other) in runs[..at].iter().enumerate() {
-            let is_same =
-                |a: usize, b: usize| settings[a] == settings[b] && trained_on_the_same(&records[a], &records[b]);
             if fs::canonicalize(&other.folder).is_ok_and(|other| other == place) {
                 return Err(Failure::input(format!("{}: the same run is given twice", run.folder.display())));
             }
@@ -32,8 +31,7 @@ pub(super) fn of_runs(runs: &[Run], records: &[TrainingRecord]) -> Result<Vec<us
                 )));
             }
         }
-        let known = (0..at)
-            .find(|before| settings[*before] == settings[at] && trained_on_the_same(&records[*before], &records[at]));
+        let known = (0..at).find(|before| is_same(*before, at));
         let new = methods.iter().max().map_or(0, |most| most + 1);
         methods.push(known.map_or(new, |before| methods[before]));
     }

@@ -70,21 +70,20 @@ enum Time {
 fn times(dataset: &Dataset, attribute: &str) -> Result<Vec<f64>> {
     let times = dataset.items.iter().map(|item| time(item, attribute)).collect::<Result<Vec<Time>>>()?;
     let date = times.iter().position(|time| matches!(time, Time::Date(_)));
-    let of = |(&time, item): (&Time, &Item)| {
-        match (time, date) {
-        (Time::Number(number), Some(date)) => year(number).ok_or_else(|| {
-            let (date, value) = (&dataset.items[date], |item: &Item| item.attributes.get(attribute).cloned());
-            let [found, other] = [value(item), value(date)].map(Option::unwrap_or_default);
-            Error::input(format!(
-                "attribute `{attribute}`: item {:?} has the number {found}, item {:?} the date {other}: expected numbers alone, \
-                 or dates (and years of four digits) alone",
-                item.id, date.id
-            ))
-        }),
+    let of = |(&time, item): (&Time, &Item)| match (time, date) {
+        (Time::Number(number), Some(date)) => year(number).ok_or_else(|| mixed(attribute, item, &dataset.items[date])),
         (Time::Number(time) | Time::Date(time), _) => Ok(time),
-    }
     };
     times.iter().zip(&dataset.items).map(of).collect()
+}
+
+fn mixed(attribute: &str, number: &Item, date: &Item) -> Error {
+    let [found, other] = [number, date].map(|item| item.attributes.get(attribute).cloned().unwrap_or_default());
+    Error::input(format!(
+        "attribute `{attribute}`: item {:?} has the number {found}, item {:?} the date {other}: expected numbers alone, or dates \
+         (and years of four digits) alone",
+        number.id, date.id
+    ))
 }
 
 /// The beginning of a year of four digits.

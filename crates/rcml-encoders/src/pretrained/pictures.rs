@@ -83,26 +83,26 @@ impl PictureRules {
                 return Err(config.fail("size", &message));
             }
         };
-        let filter = match config
-            .has("resample")
-            .then(|| config.number_or("resample", 3.0))
-            .transpose()?
-            .map(|code| code as i64)
-        {
-            None => usual.filter,
-            Some(1) => PictureFilter::Lanczos,
-            Some(2) => PictureFilter::Bilinear,
-            Some(3) => PictureFilter::Bicubic,
-            Some(other) => {
-                return Err(config
-                    .fail("resample", &format!("expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic), found {other}")));
-            }
-        };
+        let filter = if config.has("resample") { filter(&config)? } else { usual.filter };
         let std = config.triple_or("image_std", usual.std)?;
         if std.iter().any(|value| *value <= 0.0) {
             return Err(config.fail("image_std", "expected numbers above 0"));
         }
         Ok(Self { size, shorter_side, filter, mean: config.triple_or("image_mean", usual.mean)?, std })
+    }
+}
+
+/// The filter by its number in Pillow.
+fn filter(config: &ConfigFile) -> Result<PictureFilter> {
+    let found = config.number_or("resample", 3.0)?;
+    match found as i64 {
+        1 => Ok(PictureFilter::Lanczos),
+        2 => Ok(PictureFilter::Bilinear),
+        3 => Ok(PictureFilter::Bicubic),
+        _ => {
+            let message = format!("expected 1 (Lanczos), 2 (bilinear) or 3 (bicubic), found {found}");
+            Err(config.fail("resample", &message))
+        }
     }
 }
 

@@ -64,12 +64,10 @@ impl TextTower {
                     config.object("text_config").ok_or_else(|| config.fail("text_config", "expected an object"))?;
                 weights.ignore(|name| ["vision_model.", "visual_", "logit_"].iter().any(|p| name.starts_with(p)));
                 weights.ignore(|name| name.ends_with("position_ids"));
-                let joint = if model == ModelFamily::Clip {
-                    JointText::clip(&text, config.size_or("projection_dim", 512)?, &mut weights)?
-                } else {
-                    let vision = config.object("vision_config");
-                    let width = vision.map_or(Ok(768), |vision| vision.size_or("hidden_size", 768))?;
-                    JointText::siglip(&text, width, &mut weights)?
+                let width = model.width(&config)?;
+                let joint = match model {
+                    ModelFamily::Clip => JointText::clip(&text, width, &mut weights)?,
+                    _ => JointText::siglip(&text, width, &mut weights)?,
                 };
                 let padding = text.number_or("pad_token_id", 1.0)? as u32;
                 let rules = TokenRules { max_tokens: joint.longest(), padding, lower_case };

@@ -63,6 +63,11 @@ impl Block {
         self.included.clone() * (self.target.clone().neg() + 1.0)
     }
 
+    /// The logit of each row's one positive, `[U, C, 1]`.
+    fn positive(&self) -> Tensor<3> {
+        (self.logits.clone() * self.target.clone()).sum_dim(2)
+    }
+
     /// log softmax over the columns that take part, 0 elsewhere.
     fn log_probabilities(&self) -> Tensor<3> {
         (self.logits.clone() - row_logsumexp(self.logits.clone(), self.included.clone())) * self.included.clone()
@@ -209,7 +214,7 @@ impl Divergence for Hinge {
     const NEEDS_NEGATIVE: bool = true;
 
     fn rows(&self, block: &Block) -> Tensor<2> {
-        let positive = (block.logits.clone() * block.target.clone()).sum_dim(2);
+        let positive = block.positive();
         let violation = relu(block.logits.clone() - positive + self.margin) * block.negatives();
         row(match self.over {
             HingeOver::Sum => violation.sum_dim(2),
@@ -229,7 +234,7 @@ impl Divergence for Ranking {
 
     fn rows(&self, block: &Block) -> Tensor<2> {
         let negatives = block.negatives();
-        let positive = (block.logits.clone() * block.target.clone()).sum_dim(2);
+        let positive = block.positive();
         let count = negatives.clone().sum_dim(2).clamp_min(1.0);
         row((softplus(block.logits.clone() - positive) * negatives).sum_dim(2) / count)
     }
@@ -255,7 +260,7 @@ impl Divergence for HardNegatives {
 
     fn rows(&self, block: &Block) -> Tensor<2> {
         let negatives = block.negatives();
-        let positive = (block.logits.clone() * block.target.clone()).sum_dim(2);
+        let positive = block.positive();
         let count = negatives.clone().sum_dim(2).clamp_min(1.0);
         let gained = |gain: f64| row_logsumexp(block.logits.clone().mul_scalar(gain), negatives.clone());
         let log_r = gained(1.0 + self.beta) - gained(self.beta) + count.clone().log();
