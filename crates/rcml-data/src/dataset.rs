@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Edge, Error, Format, Item, Pictures, Problem, Relation, Result};
+use crate::{Edge, Error, Format, Item, Pictures, Problem, Relation, Result, TakenColumns};
 
 /// A dataset of the neutral format, in memory. Images stay on disk.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,8 @@ pub struct Dataset {
     pub relations: Vec<Relation>,
     /// Edges, as written: a symmetric edge usually stands once.
     pub edges: Vec<Edge>,
+    /// Which columns the items were read from, where these have other names than the fields.
+    pub columns: TakenColumns,
 }
 
 /// `dataset.toml`: what the tables do not say. Everything is optional.

@@ -23,6 +23,7 @@
 struct Readme;
 
 pub mod build;
+mod column_names;
 mod dataset;
 mod duplicates;
 mod error;
@@ -40,6 +41,7 @@ mod sampler;
 mod separated;
 mod split;
 mod stats;
+mod taken_columns;
 mod whole;
 mod words;
 
@@ -59,5 +61,6 @@ pub use relation::{Edge, Relation, Role};
 pub use sampler::{BatchRelation, Embeddings, RelationBatch, RelationSampler, SamplerConfig};
 pub use split::{Split, SplitConfig, SplitStrategy, Splits};
 pub use stats::{DatasetStats, Degree, RelationStats};
+pub use taken_columns::TakenColumns;
 pub use whole::write_whole;
 pub use words::words;

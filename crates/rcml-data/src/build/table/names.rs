@@ -6,24 +6,13 @@ use serde_json::{Map, Value};
 
 use super::{Kind, columnar, files, kind, lines, separated};
 use crate::Result;
-use crate::format::loose::{BODIES, HEADINGS, PATHS, TEXTS};
+use crate::column_names::{BODIES, HEADINGS, IDS, PATHS, PICTURES, TEXTS, VAGUE_IDS, alike};
 
 /// What a column is called elsewhere, the most telling first; capitals, spaces and signs do not count.
-fn names(wanted: &str) -> &'static [&'static str] {
-    match wanted {
-        "id" => &["item id", "product id", "article id", "asin", "parent asin", "sku", "stock code", "isbn"],
-        "item" => &[
-            "item id",
-            "product",
-            "product id",
-            "article",
-            "article id",
-            "asin",
-            "parent asin",
-            "sku",
-            "stock code",
-            "isbn",
-        ],
+fn names(wanted: &str) -> Vec<&'static str> {
+    let listed: &[&str] = match wanted {
+        "id" => &IDS,
+        "item" => return ["item id", "product", "product id", "article"].into_iter().chain(IDS).collect(),
         "user" => &[
             "user id",
             "user name",
@@ -55,10 +44,12 @@ fn names(wanted: &str) -> &'static [&'static str] {
         "rating" => &["score", "stars", "overall"],
         "timestamp" => &["time", "date", "date time", "unix review time", "event time", "order date", "invoice date"],
         "text" => &TEXTS,
-        "image" => &PATHS,
+        // Names alone are known here: what only its cells would tell is not taken.
+        "image" => return PATHS.into_iter().chain(PICTURES).collect(),
         "categories" => &["category", "genres", "genre", "tags"],
         _ => &[],
-    }
+    };
+    listed.to_vec()
 }
 
 /// The names of a table's columns.
@@ -97,7 +88,7 @@ impl Names {
     }
 
     fn other(&self, wanted: &str) -> Option<String> {
-        let listed = self.first(names(wanted));
+        let listed = self.first(&names(wanted));
         // movieId, book_id: whatever a catalogue is of, if one column only is named so.
         let ids = || {
             let users = names("user");
@@ -105,7 +96,8 @@ impl Names {
             let mut ids = self.found.iter().filter(of_items);
             ids.next().filter(|_| ids.next().is_none() && matches!(wanted, "id" | "item"))
         };
-        listed.or_else(ids).cloned()
+        let vague = || self.first(&VAGUE_IDS).filter(|_| wanted == "id");
+        listed.or_else(ids).or_else(vague).cloned()
     }
 
     /// The same for the columns of an item's text: a title or name has its description behind it, as in a
@@ -140,15 +132,6 @@ fn is_id(name: &str) -> bool {
     let before = |ending: &str| name.strip_suffix(ending).and_then(|before| before.chars().last());
     before("Id").or(before("ID")).is_some_and(|c| !c.is_uppercase())
         || before("id").is_some_and(|c| !c.is_alphanumeric())
-}
-
-fn alike(a: &str, b: &str) -> bool {
-    plain(a) == plain(b)
-}
-
-/// "Item ID" -> "itemid"
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// The names of the columns; in JSON lines those of the first.
@@ -191,6 +174,14 @@ mod tests {
             ("id,item_id,title", "id", "id"),
             ("name,paid", "id", "id"),
             ("name,book_id,paid", "id", "book_id"),
+            ("Object Number,title,code", "id", "Object Number"),
+            ("movieId,title,code", "id", "movieId"),
+            ("code,title", "id", "code"),
+            // In a log, it may be anybody's.
+            ("uid,code", "item", "item"),
+            ("user,sku", "item", "sku"),
+            ("id,photo,path", "image", "photo"),
+            ("id,path", "image", "image"),
         ] {
             let mut names = named(found);
             assert_eq!(names.find(wanted), expected, "{wanted}");
