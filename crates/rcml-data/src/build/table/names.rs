@@ -1,5 +1,6 @@
 //! Columns by the names that other people give them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
@@ -145,6 +146,32 @@ pub(super) fn header(path: &Path) -> Result<Vec<String>> {
             Ok(fields.into_iter().flatten().map(|(name, _)| name).collect())
         }
     }
+}
+
+/// The columns of all files but pictures, each once, in the order in which they come.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn columns(paths: &[PathBuf]) -> Result<Vec<String>> {
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
+    for path in files(paths)? {
+        if kind(&path)? != Kind::Jsonl {
+            // Pictures in a table are no words about an item.
+            let names = if kind(&path)? == Kind::Parquet { columnar::without_pictures(&path)? } else { header(&path)? };
+            all.extend(names.into_iter().filter(|name| seen.insert(name.clone())));
+            continue;
+        }
+        // An object may leave a field out that another one has. What is no object is told when it is read as a row.
+        let names = |line: &[u8]| {
+            let fields: Option<Map<String, Value>> = serde_json::from_slice(line).ok();
+            Ok(fields.into_iter().flatten().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        lines::each_line(&path, names, |_, names| {
+            all.extend(names.unwrap_or_default().into_iter().filter(|name| seen.insert(name.clone())));
+            Ok(())
+        })?;
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

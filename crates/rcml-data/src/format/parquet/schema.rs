@@ -77,7 +77,8 @@ fn find_pictures(schema: &SchemaDescriptor, loose: bool) -> Option<PictureColumn
     Some(PictureColumn { name, leaf })
 }
 
-fn holds_bytes(column: &Type) -> bool {
+/// Whether a column is of bytes that are no text, or of groups with such.
+pub(crate) fn holds_bytes(column: &Type) -> bool {
     let plain = |column: &Type| {
         column.is_primitive()
             && column.get_physical_type() == PhysicalType::BYTE_ARRAY
