@@ -36,6 +36,12 @@ impl TakenColumns {
         }
     }
 
+    /// The column that a field was taken from, where it is one for all rows.
+    pub(crate) fn of(&self, field: &str) -> Option<&str> {
+        let mut columns = self.pairs.iter().filter(|(of, _)| *of == field).map(|(_, column)| column.as_str());
+        columns.next().filter(|_| columns.next().is_none())
+    }
+
     /// Notes that ids were made, as this one.
     pub(crate) fn make_ids(&mut self, first: &str) {
         self.made_id = Some(first.to_owned());

@@ -1,6 +1,6 @@
 //! Ids for the items of a table that has no column `id`: another column that tells them apart, or made ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -18,7 +18,8 @@ pub(super) fn assign(
     columns: &mut TakenColumns,
 ) {
     let is_nameless = |item: &Item| item.id.is_empty();
-    let column = if items.iter().all(is_nameless) { find(table, items, places, columns) } else { None };
+    let is_without = items.iter().all(is_nameless);
+    let column = if is_without { find(table, items, places, columns) } else { None };
     let mut made = Made::default();
     for (number, (item, &place)) in items.iter_mut().zip(places).enumerate().filter(|(_, (item, _))| is_nameless(item))
     {
@@ -32,14 +33,16 @@ pub(super) fn assign(
     }
     match (&column, items.first()) {
         (Some(column), _) => columns.take("id", column),
-        (None, Some(item)) if made.count > 0 && table.kind != Kind::Pictures => columns.make_ids(&item.id),
+        (None, Some(item)) if is_without && table.kind != Kind::Pictures => columns.make_ids(&item.id),
         _ => {}
     }
 }
 
 /// The column that tells the items apart; what else could have been one is noted.
 fn find(table: &Table, items: &[Item], places: &[Place], columns: &mut TakenColumns) -> Option<String> {
-    let known: Vec<&String> = items.first()?.attributes.keys().collect();
+    let mut seen = HashSet::new();
+    let known = items.iter().flat_map(|item| item.attributes.keys());
+    let known: Vec<&String> = known.filter(|column| seen.insert(column.as_str())).collect();
     let named = |wanted: &&str| known.iter().find(|column| alike(column, wanted)).map(|column| (*column).clone());
     IDS.iter().chain(&VAGUE_IDS).filter_map(named).find(|column| match unfit(table, items, places, column) {
         None => true,
@@ -77,13 +80,11 @@ fn name(cell: &Value) -> Option<String> {
 struct Made {
     /// The next copy of each one that was wanted more than once: a picture may have thousands of texts.
     copies: HashMap<String, usize>,
-    count: usize,
 }
 
 impl Made {
     /// One that is not taken.
     fn id(&mut self, item: &Item, source: &Source, number: usize, taken: impl Fn(&str) -> bool) -> String {
-        self.count += 1;
         let base = match &item.image {
             Some(path) if source.parquet.is_none() => path.clone(),
             _ => format!("{}-{number}", source.stem),
@@ -105,8 +106,6 @@ impl Made {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use super::*;
 
     #[test]

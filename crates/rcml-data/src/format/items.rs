@@ -1,6 +1,6 @@
 //! The table of items.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,7 +94,9 @@ pub(super) fn read(
     );
     if table.loose {
         ids::assign(table, items, &found.places, &mut first, columns);
-        items.iter().flat_map(|item| item.attributes.keys()).for_each(|column| columns.keep(column));
+        let mut seen = HashSet::new();
+        let attributes = items.iter().flat_map(|item| item.attributes.keys());
+        attributes.filter(|column| seen.insert(column.as_str())).for_each(|column| columns.keep(column));
     }
     if items.is_empty() && problems.is_empty() {
         problems.extend(table.sources.first().map(|source| Problem::of(&source.path, "has no items")));
@@ -129,7 +131,7 @@ fn item(
         taken = loose::rename(&mut sample.fields, known);
     }
     let mut record = Record::new(sample.fields);
-    record.problems = sample.problems;
+    (record.problems, record.taken) = (sample.problems, taken);
     let id = if is_loose { record.string("id") } else { record.required("id") };
     let before = record.problems.len();
     let text = record.string("text");
@@ -142,7 +144,8 @@ fn item(
     if sample.picture.is_none()
         && let Some(Err(message)) = image.as_deref().map(|image| is_file(dir, image))
     {
-        record.problem(format!("field `image`: {message}"));
+        let field = record.field("image");
+        record.problem(format!("{field}: {message}"));
     }
     let features = features(&mut record, arrays);
     let has_image = image.is_some() || sample.picture.is_some();
@@ -175,6 +178,7 @@ fn item(
     };
     let split = record.split();
     let problems = std::mem::take(&mut record.problems);
+    let taken = std::mem::take(&mut record.taken);
     let text = text.filter(|text| !text.trim().is_empty());
     let id = id.unwrap_or_default();
     let item = Item { id, text, image, label, split, features, attributes: record.rest() };
