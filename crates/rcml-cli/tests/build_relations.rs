@@ -109,3 +109,30 @@ fn wrong_tables_and_settings_are_refused() {
     let said = rcml(line).refused("a cycle");
     assert!(said.contains("a is a b is a a"), "{said}");
 }
+
+#[test]
+fn limits_are_told_with_their_defaults() {
+    for (recipe, limit, default) in [
+        ("attributes", "--min-edges", "[default: 2;"),
+        ("attributes", "--max-neighbours", "attributes and taxonomy: 20"),
+        ("interactions", "--core", "[default: 3;"),
+        ("baskets", "--min-support", "[default: 3;"),
+        ("interactions", "--max-neighbours", "[default: 50;"),
+    ] {
+        let help = rcml(["data", "build", recipe, "--help"]).done();
+        let told = help.split(limit).nth(1).unwrap_or_default();
+        // Help is wrapped at the width of the terminal.
+        let told = told.split_whitespace().take(40).collect::<Vec<_>>().join(" ");
+        assert!(told.contains(default), "{recipe} {limit}: {told}");
+    }
+}
+
+#[test]
+fn nothing_that_was_built_is_bad_input() {
+    let folder = Folder::new();
+    folder.write("items.csv", "id,text,brand\na,one,x\nb,two,x\nc,three,x\nd,four,x\n");
+    let (data, out) = (folder.path().to_owned(), folder.join("out"));
+    let line = ["data", "build", "attributes", "--data", &data, "--rule", "brand", "--out", &out];
+    let said = rcml(line).refused("nothing built");
+    assert!(said.contains("no relation is left") && said.contains("--max-share"), "{said}");
+}

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Edge, Error, Format, Item, Pictures, Problem, Relation, Result};
+use crate::{Edge, Error, Format, Inspection, Item, Pictures, Problem, Relation, Result, TakenColumns};
 
 /// A dataset of the neutral format, in memory. Images stay on disk.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,8 @@ pub struct Dataset {
     pub relations: Vec<Relation>,
     /// Edges, as written: a symmetric edge usually stands once.
     pub edges: Vec<Edge>,
+    /// Which columns the items were read from, where these have other names than the fields.
+    pub columns: TakenColumns,
 }
 
 /// `dataset.toml`: what the tables do not say. Everything is optional.
@@ -82,7 +84,15 @@ impl Dataset {
     /// # Errors
     /// Only where the file system itself fails; everything wrong with the input is in the list.
     pub fn check(dir: impl AsRef<Path>) -> Result<Vec<Problem>> {
-        crate::format::check(dir.as_ref())
+        Self::inspect(dir).map(|inspection| inspection.problems)
+    }
+
+    /// As [`Dataset::check`], with what could be read and what may not be meant.
+    ///
+    /// # Errors
+    /// As of [`Dataset::check`].
+    pub fn inspect(dir: impl AsRef<Path>) -> Result<Inspection> {
+        crate::format::inspect(dir.as_ref())
     }
 
     /// Writes the tables (`items.jsonl`, `relations.jsonl`, `edges.jsonl`, `dataset.toml`) into `dir`, each to a

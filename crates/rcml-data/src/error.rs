@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::list_problems;
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -45,7 +47,7 @@ pub struct Error(#[from] Box<ErrorKind>);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ErrorKind {
-    #[error("{}", listed(problems))]
+    #[error("{}", list_problems(problems))]
     Problems { problems: Vec<Problem> },
     #[error("{}", undecodable(problems))]
     Pictures { problems: Vec<Problem> },
@@ -55,16 +57,14 @@ pub(crate) enum ErrorKind {
     Io { path: PathBuf, source: std::io::Error },
 }
 
-fn listed(problems: &[Problem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
-}
-
 /// The way out comes first: the list may be long.
 fn undecodable(problems: &[Problem]) -> String {
     let way = r#"with image.on_corrupt = "skip" (`--skip-corrupt`)"#;
     match problems {
         [one] => format!("{one}; {way} it counts as missing"),
-        many => format!("{} pictures cannot be decoded; {way} they count as missing:\n{}", many.len(), listed(many)),
+        many => {
+            format!("{} pictures cannot be decoded; {way} they count as missing:\n{}", many.len(), list_problems(many))
+        }
     }
 }
 

@@ -151,10 +151,12 @@ impl fmt::Display for DatasetStats {
             let one = |name: &str| format!("{} {name}", counts.get(name).copied().unwrap_or(0));
             ["train", "validation", "test"].map(one).join(", ")
         };
-        let modalities: Vec<String> = self.modalities.iter().map(|(name, n)| format!("{n} {name}")).collect();
+        // What no item has is for programs.
+        let there = self.modalities.iter().filter(|(_, n)| **n > 0);
+        let modalities: Vec<String> = there.map(|(name, n)| format!("{n} {name}")).collect();
         writeln!(f, "{}", self.name)?;
         writeln!(f, "  items       {:>9}   {}", self.items, of_splits(&self.splits))?;
-        writeln!(f, "  modalities  {:>9}   {}", self.modalities.len(), modalities.join(", "))?;
+        writeln!(f, "  modalities  {:>9}   {}", modalities.len(), modalities.join(", "))?;
         let unused = format!("{} unused, {} duplicate", self.unused_edges, self.duplicate_edges);
         writeln!(f, "  edges       {:>9}   {}; {unused}", self.edges, of_splits(&self.edge_splits))?;
         let unseen = self.per_relation.iter().filter(|relation| !relation.seen).count();
@@ -236,6 +238,11 @@ mod tests {
             (&6.into(), &1.into(), &5.into())
         );
         let text = stats.to_string();
+        assert!(text.contains("modalities          2   1 image, 6 text"), "{text}");
+        let mut of_texts = stats.clone();
+        of_texts.modalities.insert("image".into(), 0);
+        assert!(of_texts.to_string().contains("modalities          1   6 text\n"), "{of_texts}");
+        assert_eq!(serde_json::to_value(&of_texts).unwrap()["modalities"]["image"], 0);
         assert!(text.contains("5 train, 0 validation, 1 test") && text.contains("1/1/2"), "{text}");
     }
 }

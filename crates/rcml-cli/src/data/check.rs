@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use rcml_data::{Dataset, Problem, RelationGraph};
+use rcml_data::{Dataset, Inspection, Problem, RelationGraph, list_problems};
 
 use super::graph::is_graph;
 use crate::failure::{Failure, Result};
@@ -14,8 +14,9 @@ use crate::output::print;
 #[command(after_help = "Example:
   rcml data check my-folder
 
-Prints one line for each problem, with file and line, then what is wrong in many lines in the same way, and exits with 2
-if there are any. Pictures are decoded too. Of a .rgraph file, every checksum and every list is checked.")]
+Prints one line for each problem, with file and line (of each kind, 20 and the number of the others), then what is wrong in
+many lines in the same way, and exits with 2 if there are any. Columns that were found by other names than the format's are
+told; a warning is no problem. Pictures are decoded too. Of a .rgraph file, every checksum and every list is checked.")]
 pub(crate) struct CheckArguments {
     /// Folder with items.jsonl, relations.jsonl and edges.jsonl (or .csv, .jsonl.zst), or a .rgraph file
     dir: PathBuf,
@@ -25,18 +26,22 @@ pub(crate) fn run(arguments: &CheckArguments) -> Result<()> {
     if is_graph(&arguments.dir) && !arguments.dir.is_dir() {
         return check_graph(&arguments.dir);
     }
-    let problems = Dataset::check(&arguments.dir)?;
+    let Inspection { dataset, problems, warnings } = Dataset::inspect(&arguments.dir)?;
+    let mut lines = String::new();
+    if !dataset.columns.is_empty() {
+        lines.push_str(&format!("{}: {}\n", arguments.dir.display(), dataset.columns));
+    }
+    lines.extend(warnings.iter().map(|warning| format!("warning: {warning}\n")));
     if problems.is_empty() {
-        let dataset = Dataset::open(&arguments.dir)?;
         let (items, relations, edges) = (dataset.items.len(), dataset.relations.len(), dataset.edges.len());
         return print(&format!(
-            "{}: no problems in {items} items, {relations} relations, {edges} edges",
+            "{lines}{}: no problems in {items} items, {relations} relations, {edges} edges",
             arguments.dir.display()
         ));
     }
-    let mut lines: String = problems.iter().map(|problem| format!("{problem}\n")).collect();
+    lines.push_str(&list_problems(&problems));
     let s = if problems.len() == 1 { "" } else { "s" };
-    lines.push_str(&format!("{}: {} problem{s}", arguments.dir.display(), problems.len()));
+    lines.push_str(&format!("\n{}: {} problem{s}", arguments.dir.display(), problems.len()));
     lines.extend(most_frequent(&problems).iter().map(|(message, times)| format!("\n  {times} times: {message}")));
     print(&lines)?;
     Err(Failure::Reported)

@@ -25,5 +25,9 @@ pub(crate) fn run(arguments: &StatsArguments) -> Result<()> {
     let dataset = Dataset::open(&arguments.dir)?;
     let splits = Splits::assign(&dataset, &SplitConfig::default())?;
     let stats = DatasetStats::of(&dataset, &splits);
-    if arguments.json { print_json(&stats) } else { print(&stats.to_string()) }
+    if arguments.json {
+        return print_json(&stats);
+    }
+    let columns = if dataset.columns.is_empty() { String::new() } else { format!("columns: {}\n\n", dataset.columns) };
+    print(&format!("{columns}{stats}"))
 }

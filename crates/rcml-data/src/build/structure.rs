@@ -29,7 +29,7 @@ pub(crate) use draft::Draft;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::{Dataset, Result};
+use crate::{Dataset, Error, Result};
 
 /// What a builder added.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -40,6 +40,25 @@ pub struct Added {
     pub notes: Vec<String>,
     /// What pruning took away.
     pub pruned: Pruned,
+}
+
+impl Added {
+    /// Itself, unless nothing was added: whoever asks for relations does not mean none.
+    ///
+    /// # Errors
+    /// No relation, with all that was left out.
+    fn or_nothing(self, prune: &PruneOptions) -> Result<Self> {
+        if !self.relations.is_empty() {
+            return Ok(self);
+        }
+        let (mut why, dropped) = (self.notes, self.pruned.relations);
+        // A relation without any edge is not for this limit to save.
+        if dropped > 0 && prune.support > 1 {
+            why.push(format!("{dropped} relations have fewer than {} edges (--min-edges)", prune.support));
+        }
+        let why = if why.is_empty() { "no two items are alike".to_owned() } else { why.join("; ") };
+        Err(Error::input(format!("no relation is left: {why}")))
+    }
 }
 
 impl std::fmt::Display for Added {

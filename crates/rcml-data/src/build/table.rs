@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub(crate) use self::cell::{number, seconds, text, texts};
 pub(crate) use self::lines::{each_line, first_line};
-pub(crate) use self::names::Names;
+pub(crate) use self::names::{Names, columns};
 use crate::{Error, Problem, Result};
 
 /// Seconds since 1970 (UTC) of a date such as 2024-02-29 or 2024-02-29T12:30:00Z, or of a number of seconds.

@@ -64,7 +64,7 @@ fn one_cause_is_one_line() {
         (
             "metadata.csv",
             b"file_name,text\nnone.png,a\n".to_vec(),
-            "metadata.csv:2: field `image`: there is no file",
+            "metadata.csv:2: column `file_name`, taken as `image`: there is no file",
             "none.png",
         ),
     ] {

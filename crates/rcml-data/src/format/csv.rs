@@ -81,6 +81,11 @@ impl Header {
         if problems.is_empty() { Ok(Self { columns }) } else { Err(problems) }
     }
 
+    /// Whether there is a column of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.columns.iter().any(|(column, _)| column == name)
+    }
+
     /// The fields of a row; an empty cell is a missing field.
     pub(super) fn fields(&self, cells: &Record) -> Result<Map<String, Value>, String> {
         if cells.len() != self.columns.len() {

@@ -15,7 +15,7 @@ const TABLES: [&str; 3] = ["metadata", "captions", "labels"];
 const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
 /// How deep folders of classes may be nested.
-const DEPTH: usize = 8;
+pub(super) const DEPTH: usize = 8;
 
 pub(super) fn is_metadata(name: &str) -> bool {
     kind(name).is_some_and(|(stem, _)| TABLES.contains(&stem))
@@ -29,7 +29,7 @@ fn name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-fn is_picture(path: &Path) -> bool {
+pub(super) fn is_picture(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     PICTURES.contains(&ending.as_str())
 }

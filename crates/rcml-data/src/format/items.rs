@@ -1,6 +1,6 @@
 //! The table of items.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,8 +10,8 @@ use serde_json::Value;
 use super::parquet::ParquetPictures;
 use super::path::{is_file, stays_inside};
 use super::record::Record;
-use super::table::{Place, Row, Table};
-use super::{loose, nearest};
+use super::table::{Place, Row, Source, Table};
+use super::{ids, loose, nearest};
 use crate::image::{PictureFile, Pictures};
 use crate::{Dataset, Item, Problem};
 
@@ -33,6 +33,7 @@ struct Parsed {
     problems: Vec<String>,
     picture: Option<u64>,
     edges: Vec<Value>,
+    taken: loose::Taken,
 }
 
 /// Reads all items. `arrays` is `None` where `dataset.toml` could not be read.
@@ -42,9 +43,9 @@ pub(super) fn read(
     dataset: &mut Dataset,
     problems: &mut Vec<Problem>,
 ) -> Found {
-    let Dataset { root, items, pictures, .. } = dataset;
+    let Dataset { root, items, pictures, columns, .. } = dataset;
     let mut found = Found::default();
-    let (mut first, mut ids): (HashMap<String, Place>, _) = (HashMap::new(), loose::Ids::default());
+    let mut first: HashMap<String, Place> = HashMap::new();
     let files: Vec<Option<u32>> = table
         .sources
         .iter()
@@ -59,18 +60,15 @@ pub(super) fn read(
         .collect();
     table.each(
         problems,
-        |row, source| item(row, (root, &source.folder), arrays, table.loose),
+        |row, source| item(row, (root, source), arrays, table.loose),
         |place, parsed, problems| {
             let mut say = |message: String| problems.push(table.problem(place, message));
-            let Parsed { mut item, problems: wrong, picture, edges } = match parsed {
+            let Parsed { mut item, problems: wrong, picture, edges, taken } = match parsed {
                 Err(message) => return say(message),
                 Ok(parsed) => parsed,
             };
             wrong.into_iter().for_each(&mut say);
             if let Some(source) = table.sources.get(place.source as usize) {
-                if table.loose && item.id.is_empty() {
-                    item.id = ids.id(&item, source, found.places.len(), |id| first.contains_key(id));
-                }
                 item.split = item.split.or(source.split);
                 let file = files.get(place.source as usize).copied().flatten();
                 if let (Some(file), Some(at)) = (file, picture) {
@@ -88,11 +86,18 @@ pub(super) fn read(
                     None => _ = first.insert(item.id.clone(), place),
                 }
             }
+            taken.iter().for_each(|(field, column)| columns.take(field, column));
             found.edges.extend(edges.into_iter().map(|edge| (place, item.id.clone(), edge)));
             items.push(item);
             found.places.push(place);
         },
     );
+    if table.loose {
+        ids::assign(table, items, &found.places, &mut first, columns);
+        let mut seen = HashSet::new();
+        let attributes = items.iter().flat_map(|item| item.attributes.keys());
+        attributes.filter(|column| seen.insert(column.as_str())).for_each(|column| columns.keep(column));
+    }
     if items.is_empty() && problems.is_empty() {
         problems.extend(table.sources.first().map(|source| Problem::of(&source.path, "has no items")));
     }
@@ -112,13 +117,21 @@ fn place_picture(
     pictures.add(name, &format!("{holder}/{at}"), file, at)
 }
 
-fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_loose: bool) -> Result<Parsed, String> {
+fn item(
+    row: Row<'_>,
+    (dir, source): (&Path, &Source),
+    arrays: Option<&Arrays>,
+    is_loose: bool,
+) -> Result<Parsed, String> {
+    let (folder, has_image) = (&source.folder, row.has_column("image", source));
     let mut sample = row.sample()?;
+    let mut taken = loose::Taken::new();
     if is_loose {
-        loose::rename(&mut sample.fields);
+        let known = loose::Known { image: has_image, picture: sample.picture.is_some() };
+        taken = loose::rename(&mut sample.fields, known);
     }
     let mut record = Record::new(sample.fields);
-    record.problems = sample.problems;
+    (record.problems, record.taken) = (sample.problems, taken);
     let id = if is_loose { record.string("id") } else { record.required("id") };
     let before = record.problems.len();
     let text = record.string("text");
@@ -131,7 +144,8 @@ fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_
     if sample.picture.is_none()
         && let Some(Err(message)) = image.as_deref().map(|image| is_file(dir, image))
     {
-        record.problem(format!("field `image`: {message}"));
+        let field = record.field("image");
+        record.problem(format!("{field}: {message}"));
     }
     let features = features(&mut record, arrays);
     let has_image = image.is_some() || sample.picture.is_some();
@@ -164,10 +178,11 @@ fn item(row: Row<'_>, (dir, folder): (&Path, &str), arrays: Option<&Arrays>, is_
     };
     let split = record.split();
     let problems = std::mem::take(&mut record.problems);
+    let taken = std::mem::take(&mut record.taken);
     let text = text.filter(|text| !text.trim().is_empty());
     let id = id.unwrap_or_default();
     let item = Item { id, text, image, label, split, features, attributes: record.rest() };
-    Ok(Parsed { item, problems, picture: sample.picture, edges: sample.edges })
+    Ok(Parsed { item, problems, picture: sample.picture, edges: sample.edges, taken })
 }
 
 fn features(record: &mut Record, arrays: Option<&Arrays>) -> BTreeMap<String, usize> {

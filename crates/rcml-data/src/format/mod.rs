@@ -7,13 +7,14 @@ mod csv;
 mod edges;
 mod embeddings;
 mod features;
+mod ids;
 mod imagefolder;
 mod info;
 mod items;
 mod jsonl;
 mod kind;
 mod layout;
-pub(crate) mod loose;
+mod loose;
 mod mapped;
 mod nearest;
 pub(crate) mod parquet;
@@ -23,6 +24,7 @@ mod record;
 mod relations;
 mod shards;
 mod table;
+mod unnamed;
 mod webdataset;
 mod write;
 
@@ -40,7 +42,7 @@ use self::layout::Layout;
 pub(crate) use self::nearest::hint;
 use self::table::{Place, Table};
 pub(crate) use self::write::{convert, write};
-use crate::{Dataset, Duplicates, Edge, Error, Problem, Result};
+use crate::{Dataset, Duplicates, Edge, Error, Inspection, Problem, Result};
 
 /// What a path holds, with everything that is wrong with it.
 struct Loaded {
@@ -55,7 +57,7 @@ pub(crate) fn read(path: &Path) -> Result<Dataset> {
     if loaded.problems.is_empty() { Ok(loaded.dataset) } else { Err(Error::problems(loaded.problems)) }
 }
 
-pub(crate) fn check(path: &Path) -> Result<Vec<Problem>> {
+pub(crate) fn inspect(path: &Path) -> Result<Inspection> {
     let Loaded { dataset, mut problems, items } = load(path)?;
     if let Some((table, places)) = &items {
         problems.extend(pictures::check(&dataset, table, places));
@@ -72,7 +74,14 @@ pub(crate) fn check(path: &Path) -> Result<Vec<Problem>> {
             list => list.to_vec(),
         }));
     }
-    Ok(problems)
+    // Beside a single file lies what does not belong to it.
+    let warnings = unnamed::warning(path, &dataset.items).filter(|_| path.is_dir()).into_iter().collect();
+    Ok(Inspection { dataset, problems, warnings })
+}
+
+#[cfg(test)]
+fn check(path: &Path) -> Result<Vec<Problem>> {
+    inspect(path).map(|found| found.problems)
 }
 
 fn load(path: &Path) -> Result<Loaded> {

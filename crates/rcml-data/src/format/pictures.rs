@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use std::collections::HashSet;
 
 use super::path::is_file;
+use super::record::told;
 use super::table::{Place, Table};
 use crate::{Dataset, Problem};
 
@@ -19,7 +20,8 @@ pub(super) fn check(dataset: &Dataset, table: &Table, places: &[Place]) -> Vec<P
         }
         let bytes = dataset.pictures.read(&dataset.root, path);
         let message = bytes.and_then(|bytes| crate::image::decode_bytes(&bytes, None)).err()?;
-        Some(table.problem(place, format!("field `image`: {path:?} cannot be decoded: {message}")))
+        let field = told(dataset.columns.of("image"), "image");
+        Some(table.problem(place, format!("{field}: {path:?} cannot be decoded: {message}")))
     };
     pictures.into_par_iter().filter_map(problem).collect()
 }

@@ -2,17 +2,20 @@
 
 use serde_json::{Map, Value};
 
+use super::loose::Taken;
 use crate::Split;
 
 /// The fields of a row and what was found wrong with them. `null` counts as missing.
 pub(super) struct Record {
     fields: Map<String, Value>,
     pub(super) problems: Vec<String>,
+    /// The columns of a table with other names that fields were taken from.
+    pub(super) taken: Taken,
 }
 
 impl Record {
     pub(super) fn new(fields: Map<String, Value>) -> Self {
-        Self { fields, problems: Vec::new() }
+        Self { fields, problems: Vec::new(), taken: Taken::new() }
     }
 
     pub(super) fn problem(&mut self, message: impl Into<String>) {
@@ -30,8 +33,13 @@ impl Record {
         self.fields.shift_remove(name).filter(|value| !value.is_null())
     }
 
+    /// A field in words, with the column that it was taken from.
+    pub(super) fn field(&self, name: &str) -> String {
+        told(self.taken.iter().find(|(field, _)| *field == name).map(|(_, column)| column.as_str()), name)
+    }
+
     pub(super) fn mistyped(&mut self, name: &str, expected: &str, found: &Value) {
-        self.problem(format!("field `{name}`: expected {expected}, found {}", describe(found)));
+        self.problem(format!("{}: expected {expected}, found {}", self.field(name), describe(found)));
     }
 
     pub(super) fn string(&mut self, name: &str) -> Option<String> {
@@ -90,6 +98,14 @@ pub(super) fn split(name: &str) -> Option<Split> {
         "validation" | "valid" | "val" | "dev" => Some(Split::Validation),
         "test" => Some(Split::Test),
         _ => None,
+    }
+}
+
+/// A field in words: by the name that its column has, where that is another one.
+pub(super) fn told(column: Option<&str>, field: &str) -> String {
+    match column {
+        Some(column) => format!("column `{column}`, taken as `{field}`"),
+        None => format!("field `{field}`"),
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Table {
     /// `items`, `relations` or `edges`.
     pub(super) name: &'static str,
     pub(super) sources: Vec<Source>,
-    kind: Kind,
+    pub(super) kind: Kind,
     /// Made for something else than this format: names of columns and missing ids are guessed at.
     pub(super) loose: bool,
     /// The pictures of a folder that has no table.
@@ -87,6 +87,15 @@ pub(super) struct Sample {
 }
 
 impl Row<'_> {
+    /// Whether the table has a column of exactly this name.
+    pub(super) fn has_column(&self, name: &str, source: &Source) -> bool {
+        match (self, &source.parquet) {
+            (Self::Cells(header, _), _) => header.has(name),
+            (_, Some(file)) => file.has_column(name),
+            _ => false,
+        }
+    }
+
     /// The fields, or what is wrong with the row as a whole.
     pub(super) fn fields(self) -> Result<Map<String, Value>, String> {
         self.sample().map(|sample| sample.fields)

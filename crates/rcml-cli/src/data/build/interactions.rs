@@ -66,9 +66,9 @@ struct Columns {
     /// What stands between categories in one text (default for CSV: >, or | with --set)
     #[arg(long, value_name = "TEXT")]
     category_separator: Option<String>,
-    /// Of the items: further columns to keep as attributes
+    /// Of the items: the further columns to keep as attributes [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    attributes: Vec<String>,
+    attributes: Option<Vec<String>>,
     /// Of the log: user
     #[arg(long, value_name = "NAME", default_value = "user")]
     user_column: String,

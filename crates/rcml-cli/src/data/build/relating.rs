@@ -11,21 +11,21 @@ use crate::failure::{Failure, Result};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Relations")]
 pub(crate) struct RelatingArguments {
-    /// Groups of users: a number, `auto`, or a range such as 2-20 to choose from by silhouette
+    /// Groups of users: a number, `auto`, or a range such as 2-20 to choose from by silhouette [default: auto, 2-12]
     #[arg(long, value_name = "K", value_parser = parse_clusters)]
     clusters: Option<ClusterCount>,
     /// How much of each category a user takes becomes a position as
     #[arg(long, value_enum)]
     histogram: Option<HistogramName>,
-    /// Leave out users and items with fewer partners, until none is left
+    /// Leave out users and items with fewer partners, until none is left [default: 3; amazon and goodreads: 5]
     #[arg(long, value_name = "N")]
     core: Option<usize>,
     #[command(flatten)]
     edges: EdgeArguments,
-    /// Users with more items make no edges
+    /// Users with more items make no edges [default: 300]
     #[arg(long, value_name = "N")]
     max_basket: Option<usize>,
-    /// Categories at most; the rarest are left out
+    /// Categories at most; the rarest are left out [default: 300]
     #[arg(long, value_name = "N")]
     max_categories: Option<usize>,
     /// How people come to have items: buy, read, watch, play, use ...
@@ -59,10 +59,12 @@ pub(crate) struct RelatingArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Edges")]
 pub(crate) struct EdgeArguments {
-    /// Users (of a group) or baskets that must have both items
+    /// Users (of a group) or baskets that must have both items [default: 3; amazon and goodreads with
+    /// --protocol rcml-paper: 1]
     #[arg(long, value_name = "N")]
     min_support: Option<u32>,
-    /// Edges of an item under one relation at most, the heaviest first; 0 = any number
+    /// Edges of an item under one relation at most, the heaviest first; 0 = any number [default: 50;
+    /// amazon and goodreads with --protocol rcml-paper: 0]
     #[arg(long, value_name = "N")]
     max_neighbours: Option<usize>,
     /// What keeps popularity from answering every query

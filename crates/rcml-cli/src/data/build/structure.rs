@@ -27,10 +27,11 @@ struct Source {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Pruning")]
 struct Pruning {
-    /// Relations with fewer edges are dropped
+    /// Relations with fewer edges are dropped [default: 2; triples: 5; compose: 0]
     #[arg(long, value_name = "N")]
     min_edges: Option<usize>,
-    /// Edges of an item under one relation at most, the heaviest first; 0 = any number
+    /// Edges of an item under one relation at most, the heaviest first; 0 = any number [default: 50;
+    /// attributes and taxonomy: 20; compose: 0]
     #[arg(long, value_name = "N")]
     max_neighbours: Option<usize>,
 }

@@ -27,8 +27,8 @@ pub struct CatalogueOptions {
     pub categories: String,
     /// What stands between categories in one text.
     pub separator: Option<String>,
-    /// Further columns that become attributes of the items.
-    pub attributes: Vec<String>,
+    /// Further columns that become attributes of the items; `None` for all that there are.
+    pub attributes: Option<Vec<String>>,
     /// Whether rows that cannot be used are skipped and counted; otherwise they are errors.
     pub skip_bad: bool,
 }
@@ -43,7 +43,7 @@ impl Default for CatalogueOptions {
             images: None,
             categories: "categories".into(),
             separator: None,
-            attributes: Vec::new(),
+            attributes: None,
             skip_bad: false,
         }
     }
@@ -61,8 +61,26 @@ impl CatalogueOptions {
             named.image = names.find(&self.image);
         }
         names.told().inspect(|told| say(told));
+        if named.attributes.is_none() {
+            let (_, fields) = others(&named)?;
+            if !fields.is_empty() {
+                let fields = fields.join(", ");
+                say(&format!(
+                    "left out, because the format has fields of these names: {fields}; rename the columns to keep them"
+                ));
+            }
+        }
         Ok(named)
     }
+}
+
+/// The columns that nothing else is read from: those that become attributes, and those that cannot.
+fn others(options: &CatalogueOptions) -> Result<(Vec<String>, Vec<String>)> {
+    let image = options.images.as_ref().map(|_| &options.image);
+    let taken: Vec<&String> = options.text.iter().chain([&options.id, &options.categories]).chain(image).collect();
+    let mut others = table::columns(&options.files)?;
+    others.retain(|column| !taken.contains(&column) && !column.is_empty());
+    Ok(others.into_iter().partition(|column| !FIELDS.contains(&column.as_str())))
 }
 
 /// Fields of an item that no attribute may be called.
@@ -122,7 +140,10 @@ pub(crate) fn read(options: &CatalogueOptions) -> Result<(Catalogue, u64)> {
     if options.files.is_empty() {
         return Err(Error::input("there is no table of items to read: name at least one file"));
     }
-    if let Some(name) = options.attributes.iter().find(|name| FIELDS.contains(&name.as_str())) {
+    // Of columns that nobody named, one of several files may lack some.
+    let attributes = options.attributes.clone().map_or_else(|| others(options).map(|(others, _)| others), Ok)?;
+    let column = |name| Column { name, required: options.attributes.is_some() };
+    if let Some(name) = attributes.iter().find(|name| FIELDS.contains(&name.as_str())) {
         return Err(Error::input(format!(
             "attribute {name:?}: the format has a field of that name; rename the column"
         )));
@@ -133,12 +154,12 @@ pub(crate) fn read(options: &CatalogueOptions) -> Result<(Catalogue, u64)> {
         Column::required(&options.categories),
     ];
     columns.extend(options.text.iter().map(Column::required));
-    columns.extend(options.attributes.iter().map(Column::required));
+    columns.extend(attributes.iter().cloned().map(column));
     let mut catalogue = Catalogue::default();
     let mut taken: HashMap<String, (usize, usize)> = HashMap::new();
     let mut bad = BadRows::new(options.skip_bad);
     for (file, path) in table::files(&options.files)?.iter().enumerate() {
-        let parse = |cells: &mut [Value]| item(cells, options);
+        let parse = |cells: &mut [Value]| item(cells, options, &attributes);
         table::each_row(path, &columns, parse, |line, row| {
             match row.and_then(|row| row) {
                 Err(message) => bad.add(path, line, message),
@@ -162,7 +183,7 @@ pub(crate) fn read(options: &CatalogueOptions) -> Result<(Catalogue, u64)> {
 
 type Row = (Item, Vec<String>, Option<PathBuf>);
 
-fn item(cells: &mut [Value], options: &CatalogueOptions) -> Result<Row, String> {
+fn item(cells: &mut [Value], options: &CatalogueOptions, names: &[String]) -> Result<Row, String> {
     let found = |cell: &Value| format!("found {cell}, expected a name");
     let id = table::text(&cells[0]).ok_or_else(|| format!("column `{}`: {}", options.id, found(&cells[0])))?;
     let mut item = Item::new(id);
@@ -184,7 +205,7 @@ fn item(cells: &mut [Value], options: &CatalogueOptions) -> Result<Row, String> 
         let columns = options.text.join("`, `");
         return Err(format!("item {:?} has no modality: expected a text in `{columns}`, or a picture", item.id));
     }
-    for (name, cell) in options.attributes.iter().zip(attributes).filter(|(_, cell)| !cell.is_null()) {
+    for (name, cell) in names.iter().zip(attributes).filter(|(_, cell)| !cell.is_null()) {
         item.attributes.insert(name.clone(), cell.take());
     }
     if !categories.is_empty() {

@@ -118,7 +118,7 @@ pub(crate) fn relate(
     if kept.baskets.len() == 0 {
         let core = options.core;
         return Err(Error::input(format!(
-            "the {core}-core of {total} interactions is empty: no group of users and items has {core} of each other; lower it"
+            "the {core}-core of {total} interactions is empty: no group of users and items has {core} of each other; lower --core (1 leaves nothing out)"
         )));
     }
     let baskets = kept.baskets;

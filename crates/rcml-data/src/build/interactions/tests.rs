@@ -227,3 +227,40 @@ fn settings_that_no_data_can_satisfy_are_refused() {
     let edges = EdgeOptions { correction: Correction::Null { rate: 1.0 }, ..EdgeOptions::default() };
     refused(InteractionOptions { edges, ..default() }, "false discovery rate");
 }
+
+#[test]
+fn other_columns_of_the_items_are_kept_unless_some_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("items.jsonl");
+    let rows = "{\"id\":\"a\",\"text\":\"x\",\"categories\":\"A\",\"brand\":\"B\",\"label\":\"l\"}\n\
+        {\"id\":\"b\",\"text\":\"y\",\"categories\":\"A\",\"size\":[7]}\n";
+    std::fs::write(&file, rows).unwrap();
+    let said = std::sync::Mutex::new(String::new());
+    let attributes = |attributes: Option<Vec<String>>| {
+        let options = CatalogueOptions { files: vec![file.clone()], attributes, ..CatalogueOptions::default() };
+        let found = options.found(&|line| said.lock().unwrap().push_str(line)).unwrap();
+        let (catalogue, _) = catalogue::read(&found).unwrap();
+        let names = |item: &crate::Item| item.attributes.keys().cloned().collect::<Vec<_>>().join(",");
+        catalogue.items.iter().map(names).collect::<Vec<_>>()
+    };
+    assert_eq!(attributes(Some(vec!["size".into()])), ["categories", "size,categories"]);
+    assert_eq!(attributes(Some(Vec::new())), ["categories", "categories"]);
+    let named = Some(vec!["bramd".to_owned()]);
+    let named = CatalogueOptions { files: vec![file.clone()], attributes: named, ..CatalogueOptions::default() };
+    assert!(catalogue::read(&named).unwrap_err().to_string().contains("bramd"), "what was named must be there");
+    assert!(said.lock().unwrap().is_empty());
+    assert_eq!(attributes(None), ["brand,categories", "size,categories"]);
+    let said = said.lock().unwrap();
+    assert!(said.contains("left out, because the format has fields of these names: label"), "{said}");
+}
+
+#[test]
+fn a_core_that_is_empty_names_its_flag() {
+    let shop = Shop::new(20, 10);
+    std::fs::write(shop.path("log.csv"), "user,item\nu,i0\nu,i1\n").unwrap();
+    let options = CatalogueOptions { files: vec![shop.path("items.csv")], ..CatalogueOptions::default() };
+    let log = LogOptions { files: vec![shop.path("log.csv")], ..LogOptions::default() };
+    let built = build_interactions(&shop.path("out"), &options, &log, &InteractionOptions::default(), &|_| {});
+    let told = built.unwrap_err().to_string();
+    assert!(told.starts_with("the 3-core of 2 interactions is empty") && told.contains("lower --core"), "{told}");
+}

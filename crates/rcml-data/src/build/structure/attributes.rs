@@ -72,14 +72,15 @@ impl Default for AttributeOptions {
 /// Adds the relations of the rules. Of a group with more members than an item may have edges, pairs are drawn.
 ///
 /// # Errors
-/// No rules, a share outside (0, 1], an empty separator, an attribute that no item has, a relation that is there already.
+/// No rules, a share outside (0, 1], an empty separator, an attribute that no item has, a relation that is there already; no
+/// relation to add.
 pub fn add_attributes(dataset: &mut Dataset, options: &AttributeOptions) -> Result<Added> {
     if options.rules.is_empty() {
         return Err(Error::input("there is no rule: expected at least one, such as \"brand !size\""));
     }
     if !(options.most_share > 0.0 && options.most_share <= 1.0) {
         let found = options.most_share;
-        return Err(Error::input(format!("most share: expected above 0 and at most 1, found {found}")));
+        return Err(Error::input(format!("--max-share: expected above 0 and at most 1, found {found}")));
     }
     if options.separator.as_ref().is_some_and(String::is_empty) {
         return Err(Error::input("separator: expected what stands between values, such as \";\", found nothing"));
@@ -90,7 +91,7 @@ pub fn add_attributes(dataset: &mut Dataset, options: &AttributeOptions) -> Resu
         rng.set_stream(number as u64);
         drafts.extend(draft(dataset, rule, options, &mut rng, &mut notes)?);
     }
-    attach(dataset, drafts, &options.prune, notes)
+    attach(dataset, drafts, &options.prune, notes)?.or_nothing(&options.prune)
 }
 
 fn draft(
@@ -120,7 +121,10 @@ fn draft(
     groups.retain(|_, members| members.len() <= most.max(2));
     if groups.len() < before {
         let names = list(&rule.same);
-        notes.push(format!("{names}: {} values that too many items have are left out", before - groups.len()));
+        let (left_out, percent) = (before - groups.len(), options.most_share * 100.0);
+        notes.push(format!(
+            "{names}: {left_out} values that more than {percent} % of the items have are left out (--max-share)"
+        ));
     }
     let differing: Vec<Vec<BTreeSet<String>>> = rule
         .differ
@@ -336,10 +340,26 @@ mod tests {
         assert_eq!(edges(&whole), [(0, 0, 1), (0, 0, 2), (0, 1, 2)]);
         assert_eq!(whole.relations[0].description(), "has one of the same makers as it");
         let mut apart = dataset.clone();
-        add_attributes(&mut apart, &AttributeOptions { separator: None, ..options.clone() }).unwrap();
-        assert!(apart.edges.is_empty(), "no two texts are the same");
+        let nothing = add_attributes(&mut apart, &AttributeOptions { separator: None, ..options.clone() });
+        let nothing = nothing.unwrap_err();
+        assert!(nothing.is_input() && apart.edges.is_empty(), "no two texts are the same");
+        let expected = "no relation is left: no two items are alike";
+        assert_eq!(nothing.to_string(), expected);
         let error = add_attributes(&mut dataset, &AttributeOptions { separator: Some(String::new()), ..options });
         assert!(error.unwrap_err().to_string().starts_with("separator: expected"));
+    }
+
+    #[test]
+    fn nothing_to_add_is_an_error_that_names_what_left_it_out() {
+        let mut dataset = shop();
+        dataset.items.truncate(3);
+        let rules = vec![AttributeRule::parse("brand").unwrap()];
+        let error =
+            add_attributes(&mut dataset, &AttributeOptions { rules, ..AttributeOptions::default() }).unwrap_err();
+        let expected = "no relation is left: brand: 1 values that more than 30 % of the items have are left out \
+                        (--max-share); 1 relations have fewer than 2 edges (--min-edges)";
+        assert_eq!(error.to_string(), expected);
+        assert!(error.is_input() && dataset.relations.is_empty());
     }
 
     #[test]

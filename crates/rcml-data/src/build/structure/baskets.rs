@@ -165,7 +165,17 @@ pub fn add_baskets(dataset: &mut Dataset, options: &BasketOptions) -> Result<Bas
     let relation = phrased(&options.relation, "basket", true, phrasings);
     // Degrees were limited when the edges were chosen.
     let prune = PruneOptions { support: options.support, degree: 0 };
-    let added = attach(dataset, vec![Draft { relation, edges }], &prune, Vec::new())?;
+    let few = edges.len() < options.support;
+    let mut notes = Vec::new();
+    if few {
+        notes.push(format!(
+            "{supported_pairs} pairs stand in enough of {baskets} baskets (--min-support), and {} of them also pass what \
+             corrects for popularity (--correction)",
+            edges.len()
+        ));
+    }
+    let added = attach(dataset, vec![Draft { relation, edges }], &prune, notes)?;
+    let added = if few { added.or_nothing(&prune)? } else { added };
     Ok(BasketReport {
         added,
         columns: columns.clone(),

@@ -88,7 +88,7 @@ pub fn add_neighbours(dataset: &mut Dataset, options: &NeighbourOptions) -> Resu
     let relation = phrased(format!("{}-alike", crate::build::interactions::slug(verb)), "features", true, phrasings);
     let without = dataset.items.len() - items.len();
     let notes = if without > 0 { vec![format!("{without} items have no {}", options.modality)] } else { Vec::new() };
-    attach(dataset, vec![Draft { relation, edges }], &options.prune, notes)
+    attach(dataset, vec![Draft { relation, edges }], &options.prune, notes)?.or_nothing(&options.prune)
 }
 
 /// The vector of each item in unit length; of token sequences the mean first. Zero vectors stay zero.

@@ -87,7 +87,7 @@ pub fn add_taxonomy(dataset: &mut Dataset, options: &TaxonomyOptions) -> Result<
     if cut > 0 {
         notes.push(format!("of {cut} groups with many items, some pairs were not looked at"));
     }
-    attach(dataset, drafts, &options.prune, notes)
+    attach(dataset, drafts, &options.prune, notes)?.or_nothing(&options.prune)
 }
 
 const IS_A: [&str; 4] =

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::{Column, positions};
-use crate::format::parquet::{Meaning, guarded};
+use crate::format::parquet::{Meaning, guarded, holds_bytes};
 use crate::{Error, Problem, Result};
 
 /// Rows parsed at a time.
@@ -61,6 +61,13 @@ pub(super) fn each<T: Send>(
 /// The names of the columns.
 pub(super) fn header(path: &Path) -> Result<Vec<String>> {
     Ok(names(open(path)?.metadata().file_metadata().schema()))
+}
+
+/// The names of the columns that hold no bytes.
+pub(super) fn without_pictures(path: &Path) -> Result<Vec<String>> {
+    let reader = open(path)?;
+    let fields = reader.metadata().file_metadata().schema().get_fields();
+    Ok(fields.iter().filter(|field| !holds_bytes(field)).map(|field| field.name().to_owned()).collect())
 }
 
 fn open(path: &Path) -> Result<SerializedFileReader<File>> {

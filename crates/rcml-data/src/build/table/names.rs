@@ -1,29 +1,19 @@
 //! Columns by the names that other people give them.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
 use super::{Kind, columnar, files, kind, lines, separated};
 use crate::Result;
-use crate::format::loose::{BODIES, HEADINGS, PATHS, TEXTS};
+use crate::column_names::{BODIES, HEADINGS, IDS, PATHS, PICTURES, TEXTS, VAGUE_IDS, alike};
 
 /// What a column is called elsewhere, the most telling first; capitals, spaces and signs do not count.
-fn names(wanted: &str) -> &'static [&'static str] {
-    match wanted {
-        "id" => &["item id", "product id", "article id", "asin", "parent asin", "sku", "stock code", "isbn"],
-        "item" => &[
-            "item id",
-            "product",
-            "product id",
-            "article",
-            "article id",
-            "asin",
-            "parent asin",
-            "sku",
-            "stock code",
-            "isbn",
-        ],
+fn names(wanted: &str) -> Vec<&'static str> {
+    let listed: &[&str] = match wanted {
+        "id" => &IDS,
+        "item" => return ["item id", "product", "product id", "article"].into_iter().chain(IDS).collect(),
         "user" => &[
             "user id",
             "user name",
@@ -55,10 +45,12 @@ fn names(wanted: &str) -> &'static [&'static str] {
         "rating" => &["score", "stars", "overall"],
         "timestamp" => &["time", "date", "date time", "unix review time", "event time", "order date", "invoice date"],
         "text" => &TEXTS,
-        "image" => &PATHS,
+        // Names alone are known here: what only its cells would tell is not taken.
+        "image" => return PATHS.into_iter().chain(PICTURES).collect(),
         "categories" => &["category", "genres", "genre", "tags"],
         _ => &[],
-    }
+    };
+    listed.to_vec()
 }
 
 /// The names of a table's columns.
@@ -97,7 +89,7 @@ impl Names {
     }
 
     fn other(&self, wanted: &str) -> Option<String> {
-        let listed = self.first(names(wanted));
+        let listed = self.first(&names(wanted));
         // movieId, book_id: whatever a catalogue is of, if one column only is named so.
         let ids = || {
             let users = names("user");
@@ -105,7 +97,8 @@ impl Names {
             let mut ids = self.found.iter().filter(of_items);
             ids.next().filter(|_| ids.next().is_none() && matches!(wanted, "id" | "item"))
         };
-        listed.or_else(ids).cloned()
+        let vague = || self.first(&VAGUE_IDS).filter(|_| wanted == "id");
+        listed.or_else(ids).or_else(vague).cloned()
     }
 
     /// The same for the columns of an item's text: a title or name has its description behind it, as in a
@@ -142,15 +135,6 @@ fn is_id(name: &str) -> bool {
         || before("id").is_some_and(|c| !c.is_alphanumeric())
 }
 
-fn alike(a: &str, b: &str) -> bool {
-    plain(a) == plain(b)
-}
-
-/// "Item ID" -> "itemid"
-fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
-}
-
 /// The names of the columns; in JSON lines those of the first.
 pub(super) fn header(path: &Path) -> Result<Vec<String>> {
     match kind(path)? {
@@ -162,6 +146,32 @@ pub(super) fn header(path: &Path) -> Result<Vec<String>> {
             Ok(fields.into_iter().flatten().map(|(name, _)| name).collect())
         }
     }
+}
+
+/// The columns of all files but pictures, each once, in the order in which they come.
+///
+/// # Errors
+/// A file that cannot be read.
+pub(crate) fn columns(paths: &[PathBuf]) -> Result<Vec<String>> {
+    let (mut all, mut seen) = (Vec::new(), HashSet::new());
+    for path in files(paths)? {
+        if kind(&path)? != Kind::Jsonl {
+            // Pictures in a table are no words about an item.
+            let names = if kind(&path)? == Kind::Parquet { columnar::without_pictures(&path)? } else { header(&path)? };
+            all.extend(names.into_iter().filter(|name| seen.insert(name.clone())));
+            continue;
+        }
+        // An object may leave a field out that another one has. What is no object is told when it is read as a row.
+        let names = |line: &[u8]| {
+            let fields: Option<Map<String, Value>> = serde_json::from_slice(line).ok();
+            Ok(fields.into_iter().flatten().map(|(name, _)| name).collect::<Vec<_>>())
+        };
+        lines::each_line(&path, names, |_, names| {
+            all.extend(names.unwrap_or_default().into_iter().filter(|name| seen.insert(name.clone())));
+            Ok(())
+        })?;
+    }
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -191,6 +201,14 @@ mod tests {
             ("id,item_id,title", "id", "id"),
             ("name,paid", "id", "id"),
             ("name,book_id,paid", "id", "book_id"),
+            ("Object Number,title,code", "id", "Object Number"),
+            ("movieId,title,code", "id", "movieId"),
+            ("code,title", "id", "code"),
+            // In a log, it may be anybody's.
+            ("uid,code", "item", "item"),
+            ("user,sku", "item", "sku"),
+            ("id,photo,path", "image", "photo"),
+            ("id,path", "image", "image"),
         ] {
             let mut names = named(found);
             assert_eq!(names.find(wanted), expected, "{wanted}");

@@ -82,6 +82,12 @@ impl ParquetFile {
         self.columns.pictures.is_some()
     }
 
+    /// Whether the file has a column of this name.
+    pub(in crate::format) fn has_column(&self, name: &str) -> bool {
+        let pictures = self.columns.pictures.as_ref().map(|pictures| pictures.name.as_str());
+        pictures == Some(name) || self.columns.projection.get_fields().iter().any(|field| field.name() == name)
+    }
+
     /// The group of a row, and the row within it.
     pub(super) fn find(&self, row: usize) -> Option<(usize, usize)> {
         let group = self.starts.partition_point(|start| *start <= row).checked_sub(1)?;

@@ -9,4 +9,5 @@ mod value;
 pub(crate) use file::guarded;
 pub(super) use file::{ParquetFile, SharedFile};
 pub(super) use pictures::ParquetPictures;
+pub(crate) use schema::holds_bytes;
 pub(crate) use value::Meaning;

@@ -6,6 +6,7 @@ use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalTyp
 use parquet::schema::types::{SchemaDescriptor, Type, TypePtr};
 
 use super::value::Meaning;
+use crate::column_names::{PICTURES, alike};
 
 /// How a file's columns are read.
 #[derive(Debug, Clone)]
@@ -25,8 +26,8 @@ pub(super) struct PictureColumn {
     pub(super) leaf: usize,
 }
 
-/// Other names for the column of pictures, in tables that were not made for this format.
-const PICTURE_NAMES: [&str; 7] = ["img", "picture", "photo", "jpg", "jpeg", "png", "webp"];
+/// What a column of pictures is called after its format, in tables that were not made for this one.
+const FORMATS: [&str; 4] = ["jpg", "jpeg", "png", "webp"];
 
 impl Columns {
     /// `pictures`: whether the table may hold pictures. `loose`: under names other than `image` as well.
@@ -61,8 +62,10 @@ fn find_pictures(schema: &SchemaDescriptor, loose: bool) -> Option<PictureColumn
         if !loose || taken {
             return None;
         }
+        let other =
+            |name: &str| columns.iter().find(|column| alike(column.name(), name)).filter(|column| holds_bytes(column));
         let structs = || columns.iter().filter(|column| column.is_group() && holds_bytes(column));
-        PICTURE_NAMES.into_iter().find_map(named).or_else(|| structs().next())
+        PICTURES.into_iter().chain(FORMATS).find_map(other).or_else(|| structs().next())
     })?;
     let name = column.name().to_string();
     let is_leaf = |parts: &[String]| match parts {
@@ -74,7 +77,8 @@ fn find_pictures(schema: &SchemaDescriptor, loose: bool) -> Option<PictureColumn
     Some(PictureColumn { name, leaf })
 }
 
-fn holds_bytes(column: &Type) -> bool {
+/// Whether a column is of bytes that are no text, or of groups with such.
+pub(crate) fn holds_bytes(column: &Type) -> bool {
     let plain = |column: &Type| {
         column.is_primitive()
             && column.get_physical_type() == PhysicalType::BYTE_ARRAY

@@ -40,7 +40,7 @@ impl Folder {
     /// The problems as "FILE:LINE: message".
     fn problems(&self) -> Vec<String> {
         let prefix = format!("{}{}", self.0.path().display(), std::path::MAIN_SEPARATOR);
-        check(self.0.path()).unwrap().iter().map(|p| p.to_string().replace(&prefix, "")).collect()
+        inspect(self.0.path()).unwrap().problems.iter().map(|p| p.to_string().replace(&prefix, "")).collect()
     }
 }
 
