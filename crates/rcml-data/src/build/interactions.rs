@@ -34,7 +34,7 @@ pub use log::{LogCounts, LogOptions};
 pub use profile::{CategoryShare, ClusterProfile};
 pub use report::{ClusterReport, InteractionReport};
 pub use selection::{Correction, EdgeOptions, EdgeWeight};
-pub use signal::Signal;
+pub use signal::{Signal, Verdict};
 
 pub(crate) use catalogue::{Catalogue, read as read_catalogue};
 pub(crate) use log::{Log, read as read_log};

@@ -20,7 +20,7 @@ pub use goodreads::{GoodreadsOptions, build_goodreads};
 pub use interactions::{
     CatalogueOptions, CategoryKind, CategoryShare, ClusterCount, ClusterProfile, ClusterReport, Correction, Describer,
     EdgeOptions, EdgeWeight, Endpoint, Histogram, InteractionOptions, InteractionReport, LogCounts, LogOptions, Signal,
-    build_interactions,
+    Verdict, build_interactions,
 };
 pub use item_split::ItemSplit;
 pub use structure::{

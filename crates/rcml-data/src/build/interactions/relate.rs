@@ -135,7 +135,7 @@ pub(crate) fn relate(
     let counted = baskets.of_users(|user| baskets.basket(user).len() <= options.most_basket);
     say(&format!("{k} cluster{}; counting pairs", if k == 1 { "" } else { "s" }));
     let selection = select(&counted, &NullModel::fit(&counted), &clusters, k, &options.edges);
-    say(&format!("{} edges; asking the other half of the users", selection.chosen.len()));
+    say(&format!("{} edges; asking users that did not choose them", selection.chosen.len()));
     let (signals, all) = signal(&counted, &clusters, k, &options.edges, options.seed);
 
     let texts: Vec<Option<&str>> = catalogue.items.iter().map(|item| item.text.as_deref()).collect();

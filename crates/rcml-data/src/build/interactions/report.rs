@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::log::LogCounts;
 use super::profile::ClusterProfile;
-use super::signal::Signal;
+use super::signal::{Signal, Verdict};
 
 /// What a build from interactions found: also `report.json` in the dataset's folder.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -86,18 +86,22 @@ impl fmt::Display for InteractionReport {
             let ClusterReport { relation, edges, signal, popularity_hit, profile, .. } = cluster;
             let id: String = relation.chars().take(32).collect();
             write!(f, "{id:<32} {:>8} {edges:>9} {:>8.2} {:>8.1}", profile.users, signal.lift(), signal.z)?;
-            let verdict = if signal.is_there() { "" } else { "   no signal beyond popularity" };
+            let verdict = match signal.verdict() {
+                Verdict::Beyond => "",
+                Verdict::Open => "   too few users to tell",
+                Verdict::Popularity => "   no signal beyond popularity",
+            };
             writeln!(f, " {:>10.1}%{verdict}", popularity_hit * 100.0)?;
         }
         write!(f, "{:<32} {users:>8} {:>9} ", "all", self.clusters.iter().map(|c| c.edges).sum::<usize>())?;
         writeln!(f, "{:>8.2} {:>8.1}\n", self.signal.lift(), self.signal.z)?;
         writeln!(
             f,
-            "lift: how much more often the pairs that half of the users chose meet in the other half than popularity alone \
-             would have it.\npopularity: Hit@5 of 21 (chance 23.8%) of answering with the items that have the most edges."
+            "lift: how much more often the pairs that four fifths of the users chose meet among the last fifth than popularity \
+             alone would have it.\npopularity: Hit@5 of 21 (chance 23.8%) of answering with the items that have the most edges."
         )?;
-        if !self.beyond_popularity {
-            writeln!(f, "\nThe edges carry NO SIGNAL BEYOND POPULARITY: do not train on them.")?;
+        if let Some(advice) = self.signal.verdict().advice() {
+            writeln!(f, "\n{advice}")?;
         }
         Ok(())
     }

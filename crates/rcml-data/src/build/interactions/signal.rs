@@ -12,17 +12,51 @@ use super::significance::normal_tail;
 /// How often chosen pairs meet in baskets that did not choose them.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub struct Signal {
-    /// Pairs chosen by half of the users, over both halves.
+    /// Pairs that the other users chose, over all folds.
     pub pairs: usize,
-    /// Meetings of these pairs among the other half.
+    /// Meetings of these pairs among the users of the fold.
     pub observed: f64,
     /// Meetings that popularity alone would give there.
     pub expected: f64,
-    /// Standard deviations between the two, from the spread over users.
+    /// Standard deviation of the difference between the two, from the spread over users.
+    pub deviation: f64,
+    /// That difference in standard deviations.
     pub z: f64,
     /// Probability of a `z` as large without any signal.
     pub p: f64,
 }
+
+/// What can be said of a [`Signal`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The edges say more than popularity does.
+    Beyond,
+    /// They may or may not: too few users have met the pairs.
+    Open,
+    /// Popularity explains them.
+    Popularity,
+}
+
+impl Verdict {
+    /// What it means for who wants to train on the edges; nothing where all is well.
+    pub(crate) fn advice(self) -> Option<&'static str> {
+        match self {
+            Self::Beyond => None,
+            Self::Open => Some(
+                "There are TOO FEW USERS TO TELL whether the edges say more than popularity does: look at them before you \
+                 train on them.",
+            ),
+            Self::Popularity => Some("The edges carry NO SIGNAL BEYOND POPULARITY: do not train on them."),
+        }
+    }
+}
+
+/// Meetings over those of popularity alone from which on edges say more. The null model is a model: how exactly large baskets
+/// fill up with popular items differs between shops, and alone may lift the most popular pairs by several percent.
+const LEAST_LIFT: f64 = 1.2;
+
+/// Standard deviations beyond which chance is ruled out: one chance in a thousand.
+const LEAST_Z: f64 = 3.09;
 
 impl Signal {
     /// Observed over expected; 1 where popularity explains everything, 0 where there is nothing to judge.
@@ -31,14 +65,28 @@ impl Signal {
     }
 
     /// Whether there is a signal beyond popularity: at least one meeting in six that popularity does not explain, and less
-    /// than one chance in 1,000 of seeing as much without any. The null model is a model: how exactly large baskets fill up
-    /// with popular items differs between shops, and alone may lift the most popular pairs by several percent.
+    /// than one chance in 1,000 of seeing as much without any.
     pub fn is_there(&self) -> bool {
-        self.lift() > 1.2 && self.p < 1e-3
+        self.verdict() == Verdict::Beyond
+    }
+
+    /// What can be said at one chance in 1,000 of an error either way.
+    pub fn verdict(&self) -> Verdict {
+        if self.lift() > LEAST_LIFT && self.z > LEAST_Z {
+            Verdict::Beyond
+        } else if self.pairs > 0 && self.observed + LEAST_Z * self.deviation.max(1.0) < LEAST_LIFT * self.expected {
+            Verdict::Popularity
+        } else {
+            Verdict::Open
+        }
     }
 }
 
-/// Chooses edges by one half of the users and counts their meetings among the other, both ways round; the signal of each of
+/// Users are parted in so many folds. Each is asked about the pairs that the others chose: with few of them, the others would be
+/// too few to choose what all choose, and nothing could be said of small logs.
+const FOLDS: u64 = 5;
+
+/// Chooses edges by all users but those of a fold and counts their meetings among those, for every fold; the signal of each of
 /// `k` clusters, and of all edges together.
 ///
 /// The clusters were made from all users, so the counts of a cluster's own users would confirm whatever made the cluster:
@@ -50,16 +98,17 @@ pub(crate) fn signal(
     options: &EdgeOptions,
     seed: u64,
 ) -> (Vec<Signal>, Signal) {
-    let half = |user: usize| xxh3_64_with_seed(&(user as u64).to_le_bytes(), seed) & 1;
-    // Half of the users are half of the support; two are the fewest that can confirm each other.
-    let options = EdgeOptions { support: options.support.div_ceil(2).max(options.support.min(2)), ..options.clone() };
+    let fold = |user: usize| xxh3_64_with_seed(&(user as u64).to_le_bytes(), seed) % FOLDS;
+    // Fewer users are less support, but two are the fewest that can confirm each other.
+    let support = (u64::from(options.support) * (FOLDS - 1)).div_ceil(FOLDS) as u32;
+    let options = EdgeOptions { support: support.max(options.support.min(2)), ..options.clone() };
     let mut parts: Vec<Tally> = vec![Tally::default(); k + 1];
-    for held_out in 0..2 {
-        let choosing = baskets.of_users(|user| half(user) != held_out);
-        let judging = baskets.of_users(|user| half(user) == held_out);
+    for held_out in 0..FOLDS {
+        let choosing = baskets.of_users(|user| fold(user) != held_out);
+        let judging = baskets.of_users(|user| fold(user) == held_out);
         let chosen = select(&choosing, &NullModel::fit(&choosing), clusters, k, &options).chosen;
         let model = NullModel::fit(&judging);
-        let judges: Vec<usize> = (0..baskets.users()).filter(|&user| half(user) == held_out).collect();
+        let judges: Vec<usize> = (0..baskets.users()).filter(|&user| fold(user) == held_out).collect();
         for (cluster, edges) in chosen.chunk_by(|x, y| x.cluster == y.cluster).map(|edges| (edges[0].cluster, edges)) {
             parts[cluster as usize].add(&judging, &model, &judges, pairs(edges));
         }
@@ -102,8 +151,9 @@ impl Tally {
 
     fn finish(self) -> Signal {
         let Self { pairs, observed, expected, spread } = self;
-        let z = if spread > 0.0 { (observed - expected) / spread.sqrt() } else { 0.0 };
-        Signal { pairs, observed, expected, z, p: normal_tail(z) }
+        let deviation = spread.sqrt();
+        let z = if deviation > 0.0 { (observed - expected) / deviation } else { 0.0 };
+        Signal { pairs, observed, expected, deviation, z, p: normal_tail(z) }
     }
 }
 

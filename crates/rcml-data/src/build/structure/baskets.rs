@@ -36,7 +36,7 @@ pub struct BasketOptions {
     pub edges: EdgeOptions,
     /// Whether rows that cannot be read are skipped and counted.
     pub skip_bad: bool,
-    /// Seed of the halves that judge each other.
+    /// Seed of the folds that judge the pairs of the others.
     pub seed: u64,
     /// Edges that the relation needs; `edges.neighbours` limits those of an item.
     pub support: usize,
@@ -109,8 +109,8 @@ impl fmt::Display for BasketReport {
         let (lift, hit) = (signal.lift(), self.popularity_hit * 100.0);
         writeln!(f, "  lift over popularity in baskets that did not choose the pairs: {lift:.2} (z {:.1})", signal.z)?;
         writeln!(f, "  popularity alone: Hit@5 of 21 {hit:.1}% (chance 23.8%)")?;
-        if !signal.is_there() {
-            writeln!(f, "  The edges carry NO SIGNAL BEYOND POPULARITY: do not train on them.")?;
+        if let Some(advice) = signal.verdict().advice() {
+            writeln!(f, "  {advice}")?;
         }
         Ok(())
     }
