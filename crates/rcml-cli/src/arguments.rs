@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Eval(crate::eval::EvalArguments),
     /// Write the embeddings of all items to a file
     Embed(crate::embed::EmbedArguments),
+    /// Encode all items once, to be searched and embedded under any relation
+    Index(crate::index::IndexArguments),
     /// Find the items that relate to an item in a way put into words
     Search(crate::search::SearchArguments),
 }

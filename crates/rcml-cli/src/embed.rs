@@ -5,14 +5,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use rcml_data::{Dataset, Role};
-use rcml_model::{Embedder, Embeddings, EncodedItems, ItemReader, RelationQuery};
+use rcml_model::{Embedder, Embeddings, EncodedItems, RelationQuery};
 
 use crate::array_file::ArrayFormat;
+use crate::corpus::{Corpus, CorpusArguments};
 use crate::failure::{Failure, Result};
 use crate::output::{check_file, note, print, with_suffix, write_whole};
 use crate::progress::Progress;
 use crate::relation::known_roles;
-use crate::run::{PictureArguments, Run, read_items};
+use crate::run::{PictureArguments, Run};
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -25,9 +26,8 @@ where the item lacks the view's modality, or all that the model reads.")]
 pub(crate) struct EmbedArguments {
     /// Folder of a finished run
     run: PathBuf,
-    /// Folder of the dataset
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[command(flatten)]
+    corpus: CorpusArguments,
     /// File to write: .safetensors, .npy or .parquet
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -58,9 +58,6 @@ enum End {
 /// and have to read whole.
 const IDS_IN_HEADER: usize = 1 << 20;
 
-/// Items encoded at a time, which bounds memory whatever the size of the dataset.
-const CHUNK: usize = 4096;
-
 pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let format = ArrayFormat::of(&arguments.out)?;
     check_file("--out", &arguments.out)?;
@@ -68,11 +65,11 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
         return Err(Failure::input("--relation: expected words, found none"));
     }
     let run = Run::open(&arguments.run, &arguments.pictures)?;
-    let dataset = Dataset::open(&arguments.data)?;
     let embedder = run.embedder(&arguments.device)?;
     arguments.check_view(&embedder)?;
-    let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
-    let reader = read_items(&embedder, &dataset, &items)?;
+    let mut corpus = Corpus::open(&arguments.corpus, &embedder)?;
+    corpus.read(&embedder)?;
+    let dataset = corpus.dataset();
 
     let ids: Vec<&str> = dataset.items.iter().map(|item| item.id.as_str()).collect();
     let mut metadata = BTreeMap::from([
@@ -86,16 +83,15 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
         metadata.insert("role".into(), role.into());
     }
 
-    let progress = Progress::new("embedding", items.len());
+    let progress = Progress::new("embedding", ids.len());
     let (width, mut missing) = (embedder.width(), 0);
-    let mut piece = |chunk: &[u32]| -> Result<Vec<f32>> {
-        let first = chunk.first().map_or(0, |item| *item as usize);
-        let encoded = embedder.encode(&reader, chunk, &|done| progress.set(first + done))?;
-        let (rows, present) = arguments.rows(arguments.embed(&dataset, &embedder, &reader, &encoded)?)?;
+    let mut piece = |chunk: usize| -> Result<Vec<f32>> {
+        let encoded = corpus.chunk(chunk, &embedder, &|done| progress.set(done))?;
+        let (rows, present) = arguments.rows(arguments.embed(dataset, &embedder, &encoded)?)?;
         missing += present.iter().filter(|has| !**has).count();
         Ok(rows)
     };
-    let (mut chunks, mut failed) = (items.chunks(CHUNK), None);
+    let (mut chunks, mut failed) = (0..corpus.chunks(), None);
     // Written as it comes: the file may be larger than memory.
     let written = format.write(&arguments.out, &ids, width, &metadata, &mut || {
         piece(chunks.next()?).map_err(|failure| failed = Some(failure)).ok()
@@ -108,7 +104,7 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     if missing > 0 {
         let what =
             if arguments.view == "fused" { "nothing that the model reads" } else { &format!("no {}", arguments.view) };
-        note(&format!("{missing} of {} items have {what}: their rows are zero", items.len()));
+        note(&format!("{missing} of {} items have {what}: their rows are zero", ids.len()));
     }
     if format.holds_ids() {
         return print(&format!("{}: {} x {width}, ids in its column `id`", arguments.out.display(), ids.len()));
@@ -134,13 +130,7 @@ impl EmbedArguments {
         Err(Failure::input(format!("--view {}: the model knows fused, {known}", self.view)))
     }
 
-    fn embed(
-        &self,
-        dataset: &Dataset,
-        embedder: &Embedder,
-        reader: &ItemReader,
-        items: &EncodedItems,
-    ) -> Result<Embeddings> {
+    fn embed(&self, dataset: &Dataset, embedder: &Embedder, items: &EncodedItems) -> Result<Embeddings> {
         let Some(words) = &self.relation else { return Ok(embedder.unconditioned(items)?) };
         let asked = match self.role {
             None => embedder.config().roles.of_words(),
@@ -150,7 +140,7 @@ impl EmbedArguments {
         let of = |role| RelationQuery::Relation(words.trim().to_string(), role);
         Ok(match self.role {
             Some(End::Target) => embedder.candidates(items, &of(target))?,
-            _ => embedder.queries(reader, items, &of(source))?,
+            _ => embedder.queries(items, &of(source))?,
         })
     }
 

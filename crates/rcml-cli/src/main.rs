@@ -2,10 +2,12 @@
 
 mod arguments;
 mod array_file;
+mod corpus;
 mod data;
 mod embed;
 mod eval;
 mod failure;
+mod index;
 mod output;
 mod progress;
 mod relation;
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => train::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),
+        Command::Index(arguments) => index::run(&arguments),
         Command::Search(arguments) => search::run(&arguments),
     };
     match result {

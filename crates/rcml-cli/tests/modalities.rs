@@ -3,6 +3,8 @@
 
 mod program;
 
+use std::collections::BTreeMap;
+
 use program::{Folder, npy, png, rcml};
 use serde_json::Value;
 
@@ -108,6 +110,10 @@ fn modalities_may_be_missing_from_files_to_search() {
     assert!(views.contains(&"AVG") && views.iter().any(|view| view.contains("sound")), "{views:?}");
     assert!(rows.iter().all(|row| row["value"].as_f64().is_some_and(f64::is_finite)), "{rows:?}");
 
+    let index = folder.join("index");
+    let told = rcml(["index", &run, "--data", data, "--out", &index, "--precision", "f32"]).done();
+    assert!(told.contains("48 items, 48 of them new"), "{told}");
+
     // Items of every pattern of modalities are found and ask, those with a single one, too.
     for (number, modality) in MODALITIES.iter().enumerate() {
         let only = (0..ITEMS).find(|i| (0..4).all(|m| has(*i, m) == (m == number))).unwrap();
@@ -121,5 +127,41 @@ fn modalities_may_be_missing_from_files_to_search() {
             results.iter().all(|row| row["score"].as_f64().is_some_and(|s| s.abs() <= 1.001)),
             "{modality}: {shown}"
         );
+        // An index, which holds neither pictures nor vectors, says the same.
+        let search =
+            ["search", &run, "--index", &index, "--item", &item, "--relation", "has the same kind", "-k", "100"];
+        let indexed: Value = serde_json::from_str(&rcml(search.into_iter().chain(["--json"])).done()).unwrap();
+        let score_of = |found: &Value| -> BTreeMap<String, f64> {
+            let rows = found["results"].as_array().unwrap().iter();
+            rows.map(|row| (row["id"].to_string(), row["score"].as_f64().unwrap())).collect()
+        };
+        let (plain, indexed) = (score_of(&found), score_of(&indexed));
+        assert!(plain.len() == indexed.len() && plain.iter().all(|(id, score)| (score - indexed[id]).abs() < 1e-5));
     }
+    let file = folder.join("vectors.npy");
+    rcml(["embed", &run, "--index", &index, "--relation", "has the same kind", "--out", &file]).done();
+    let indexed = folder.read_bytes("vectors.npy");
+    rcml(["embed", &run, "--data", data, "--relation", "has the same kind", "--out", &file]).done();
+    let floats = |bytes: &[u8]| -> Vec<f32> {
+        // The header is 128 bytes long.
+        bytes[128..].as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    };
+    let (plain, indexed) = (floats(&folder.read_bytes("vectors.npy")), floats(&indexed));
+    assert!(plain.len() == indexed.len() && plain.iter().zip(&indexed).all(|(a, b)| (a - b).abs() < 1e-5));
+
+    // Of a catalogue that has changed, what is new is encoded.
+    let items = folder.read("items.jsonl");
+    folder.write("items.jsonl", &items.replacen("\"i7\"", "\"seven\"", 1));
+    folder.write("edges.jsonl", "");
+    let told = rcml(["index", &run, "--data", data, "--out", &index, "--precision", "f32"]).done();
+    assert!(told.contains("48 items, 1 of them new"), "{told}");
+    let search = ["search", &run, "--index", &index, "--relation", "has the same kind", "--every-item", "-k", "3"];
+    let every = rcml(search.into_iter().chain(["--json"])).done();
+    assert!(every.lines().count() == ITEMS && every.contains("\"seven\"") && !every.contains("\"i7\""), "{every}");
+    let other = folder.join("other");
+    let words = ["train", "--data", data, "--out", &other, "--device", "cpu", "--seed", "2"];
+    rcml(words.into_iter().chain(SMALL.iter().flat_map(|setting| ["--set", setting]))).done();
+    let search = ["search", &other, "--index", &index, "--item", "i3", "--relation", "has the same kind"];
+    let told = rcml(search).refused("an index of another run");
+    assert!(told.contains("made by another model") && told.contains("rcml index"), "{told}");
 }

@@ -27,6 +27,11 @@ impl<'a> Fingerprints<'a> {
         }
     }
 
+    /// A print of what each item is (its text, picture and features), whatever it is called; `None` for one that has nothing.
+    pub fn contents(&self) -> &[Option<u64>] {
+        &self.contents
+    }
+
     /// The dataset.
     pub fn dataset(&self) -> &'a Dataset {
         self.dataset

@@ -136,7 +136,7 @@ impl ModelScorer {
         let new = self.queries.missing(own.iter());
         if !new.is_empty() {
             let items = select(encoded, &self.rows, &new);
-            self.queries.extend(&new, self.embedder.queries(&self.reader, &items, &query)?)?;
+            self.queries.extend(&new, self.embedder.queries(&items, &query)?)?;
         }
         Ok(shared)
     }

@@ -35,6 +35,13 @@ pub enum RelationInText {
     Trained,
 }
 
+impl RelationInText {
+    /// Whether queries have the relation's words behind their text.
+    pub(crate) fn behind_queries(self) -> bool {
+        self != Self::None
+    }
+}
+
 /// The model as data. What depends on the data set (vocabulary, modalities) is filled in when a run starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

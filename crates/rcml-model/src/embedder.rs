@@ -10,6 +10,7 @@ use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
+use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::encoded_items::{EncodedColumn, EncodedItems, ends};
 use crate::{
@@ -33,6 +34,8 @@ pub struct Embedder {
     device: Device,
     /// Words beside the model's vectors.
     exact: Option<Arc<ExactWords>>,
+    /// The folder that it was loaded from.
+    run: Option<PathBuf>,
 }
 
 /// A relation as words, and the end of it that items are embedded as.
@@ -66,7 +69,7 @@ struct SavedConfig {
 impl Embedder {
     /// A model fresh from training.
     pub fn new(model: Rcml, config: ModelConfig, texts: TextReader, image: ImageConfig, device: Device) -> Self {
-        Self { model, config, texts, image, device, exact: None }
+        Self { model, config, texts, image, device, exact: None, run: None }
     }
 
     /// With the words of texts beside the model's vectors; a share of 0 is none.
@@ -100,7 +103,8 @@ impl Embedder {
         let model = texts.towers().adapt(model, device)?;
         let model = load_weights(model, &saved.model.pretrained, run.join("model.safetensors"))?;
         let words = ExactWords::load(run, &saved.model.exact_words)?;
-        Ok(Self::new(model, saved.model, texts, saved.image, device.clone()).with_exact_words(words))
+        let embedder = Self::new(model, saved.model, texts, saved.image, device.clone()).with_exact_words(words);
+        Ok(Self { run: Some(run.into()), ..embedder })
     }
 
     /// The encoders as training finds them under `seed`, without any conditioning: pretrained ones as they are, others random.
@@ -120,7 +124,7 @@ impl Embedder {
         let model = config.init(&TemperatureConfig::default(), &words, &self.device);
         let model = self.texts.towers().adapt(model, &self.device)?;
         model.draw();
-        Ok(Self { model, config, exact: None, ..self.clone() })
+        Ok(Self { model, config, exact: None, run: None, ..self.clone() })
     }
 
     /// The model's configuration.
@@ -149,8 +153,16 @@ impl Embedder {
     /// A picture that has become unreadable.
     pub fn encode(&self, reader: &ItemReader, items: &[u32], progress: &dyn Fn(usize)) -> Result<EncodedItems> {
         let size = self.chunk();
-        let mut encoded =
-            EncodedItems { items: items.to_vec(), ends: ends(items.len(), size), modalities: vec![], words: vec![] };
+        let mut encoded = EncodedItems {
+            items: items.to_vec(),
+            ends: ends(items.len(), size),
+            modalities: vec![],
+            words: vec![],
+            texts: vec![],
+        };
+        if self.config.relation_in_text.behind_queries() {
+            encoded.texts = items.iter().map(|item| reader.text(*item).map(String::from)).collect();
+        }
         for (chunk, end) in items.chunks(size).zip(ends(items.len(), size)) {
             let batch = reader.batch(chunk)?;
             for (slot, modality) in self.model.encode(&self.config, &batch, &self.device).into_iter().enumerate() {
@@ -188,11 +200,10 @@ impl Embedder {
     ///
     /// # Errors
     /// The tokenizer's or the device's.
-    pub fn queries(&self, reader: &ItemReader, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
-        match (self.config.relation_in_text, relation) {
-            (RelationInText::Query | RelationInText::Trained, RelationQuery::Relation(text, _)) => {
-                let extended = self.with_relation_text(reader, items, text)?;
-                self.embed(&extended, Some(relation))
+    pub fn queries(&self, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
+        match relation {
+            RelationQuery::Relation(text, _) if self.config.relation_in_text.behind_queries() => {
+                self.embed(&self.with_relation_text(items, text)?, Some(relation))
             }
             _ => self.embed(items, Some(relation)),
         }
@@ -234,7 +245,11 @@ impl Embedder {
             column.chunks.push(self.keep(tokens));
         }
         let items: Vec<u32> = (0..texts.len() as u32).collect();
-        Ok(EncodedItems { ends: ends(items.len(), size), items, modalities: vec![column], words })
+        let texts = match self.config.relation_in_text.behind_queries() {
+            true => texts.iter().map(|text| Some(text.as_ref().to_string())).collect(),
+            false => vec![],
+        };
+        Ok(EncodedItems { ends: ends(items.len(), size), items, modalities: vec![column], words, texts })
     }
 
     /// The embedding that a relation conditions with.
@@ -290,10 +305,10 @@ impl Embedder {
     }
 
     /// The same items with the relation's text appended to theirs: to embed, not to select from, since texts are in chunks of their own.
-    fn with_relation_text(&self, reader: &ItemReader, items: &EncodedItems, relation: &str) -> Result<EncodedItems> {
+    fn with_relation_text(&self, items: &EncodedItems, relation: &str) -> Result<EncodedItems> {
         let mut extended = items.clone();
         for column in extended.modalities.iter_mut().filter(|column| column.name == "text") {
-            let texts = items.items.iter().map(|item| format!("{} {relation}", reader.text(*item).unwrap_or("")));
+            let texts = items.texts.iter().map(|text| format!("{} {relation}", text.as_deref().unwrap_or("")));
             let texts: Vec<String> = texts.collect();
             column.chunks.clear();
             for chunk in texts.chunks(self.chunk()) {
@@ -305,10 +320,34 @@ impl Embedder {
         Ok(extended)
     }
 
+    /// A print of the files that the model was loaded from, by which an [index](crate::ItemIndex) knows it.
+    ///
+    /// # Errors
+    /// A model fresh from training, which has none; a file that cannot be read any more.
+    pub(crate) fn print(&self) -> Result<u128> {
+        let run = self.run.as_deref();
+        print(run.ok_or_else(|| Error::input("an index is of a saved model: expected one that was loaded from a run"))?)
+    }
+
     /// The device.
     pub fn device(&self) -> &Device {
         &self.device
     }
+}
+
+/// A print of all that embeddings depend on in a run's folder.
+fn print(run: &Path) -> Result<u128> {
+    let mut print = Xxh3::new();
+    for name in ["config.toml", "tokenizer.json", "words.json", "model.safetensors"] {
+        let path = run.join(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => print.update(&[xxh3_64(&bytes).to_le_bytes(), (bytes.len() as u64).to_le_bytes()].concat()),
+            // Words are not beside every model.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => print.update(&[0]),
+            Err(error) => return Err(Error::file(&path, error)),
+        }
+    }
+    Ok(print.digest128())
 }
 
 /// Puts the vectors of words beside the fused embeddings and those of texts; other modalities have zeros there, and so has an item of

@@ -4,7 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_encoders::Tokens;
 
 /// Encoded items, ready to be embedded under any number of relations.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct EncodedItems {
     pub(crate) items: Vec<u32>,
     /// Where each chunk ends, as a row.
@@ -12,8 +12,11 @@ pub struct EncodedItems {
     pub(crate) modalities: Vec<EncodedColumn>,
     /// The vectors of the items' words, chunk by chunk; none where the model takes no words beside.
     pub(crate) words: Vec<Tensor<2>>,
+    /// The items' texts; none but where the model reads a relation's words behind them.
+    pub(crate) texts: Vec<Option<String>>,
 }
 
+/// Tokens of one modality.
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedColumn {
     pub(crate) name: String,
@@ -79,7 +82,29 @@ impl EncodedItems {
                 .collect(),
             modalities: self.modalities.iter().map(column).collect(),
             words: words.collect(),
+            texts: rows.iter().filter_map(|row| self.texts.get(*row as usize).cloned()).collect(),
         }
+    }
+
+    /// Puts others behind these; gives them back where they were encoded with other modalities.
+    pub(crate) fn append(&mut self, others: Self) -> Result<(), Self> {
+        if self.items.is_empty() {
+            *self = others;
+            return Ok(());
+        }
+        if self.modalities() != others.modalities() {
+            return Err(others);
+        }
+        let rows = self.items.len();
+        self.ends.extend(others.ends.iter().map(|end| rows + end));
+        self.items.extend(others.items);
+        for (column, other) in self.modalities.iter_mut().zip(others.modalities) {
+            column.chunks.extend(other.chunks);
+            column.present.extend(other.present);
+        }
+        self.words.extend(others.words);
+        self.texts.extend(others.texts);
+        Ok(())
     }
 
     /// Where rows of one chunk are in it; `None` for all of them in their order.
@@ -116,11 +141,13 @@ mod tests {
         let chunks = words.iter().map(|rows| Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)).collect();
         let present = items.iter().map(|item| item % 2 == 0).collect();
         let text = EncodedColumn { name: "text".into(), chunks, present };
-        let all = EncodedItems { items, ends, modalities: vec![text], words };
+        let texts = items.iter().map(|item| Some(item.to_string())).collect();
+        let all = EncodedItems { items, ends, modalities: vec![text], words, texts };
 
         let some = all.select(&[1, 2, 6, 0, 3, 4, 5]);
         let again = some.select(&[6, 0, 3, 2, 4]);
         assert_eq!(again.items(), [105, 101, 100, 106, 103]);
+        assert_eq!(again.texts[..2], [Some("105".into()), Some("101".into())]);
         let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
         let column = &again.modalities[0];
@@ -130,5 +157,14 @@ mod tests {
         assert_eq!(again.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1]);
         assert_eq!(some.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [2, 1, 1, 3]);
         assert!(all.select(&[]).chunks().next().is_none());
+
+        let mut joined = all.select(&[]);
+        joined.append(some.select(&[1, 2])).unwrap();
+        joined.append(all.select(&[6, 0])).unwrap();
+        assert_eq!(joined.items(), [102, 106, 106, 100]);
+        assert_eq!(values(joined.select(&[3, 0, 1]).words), [0., 2., 6.]);
+        let mut other = all.select(&[3]);
+        other.modalities.clear();
+        assert_eq!(joined.append(other).unwrap_err().items(), [103], "of other modalities");
     }
 }

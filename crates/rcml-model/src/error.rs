@@ -20,6 +20,8 @@ pub(crate) enum ErrorKind {
     File { path: PathBuf, message: String },
     #[error("{0}")]
     Input(String),
+    #[error("the device failed: {0}")]
+    Device(String),
 }
 
 impl<E: Into<ErrorKind>> From<E> for Error {
@@ -38,10 +40,16 @@ impl Error {
         ErrorKind::File { path: path.to_path_buf(), message: message.to_string() }.into()
     }
 
+    /// The device did not hand values over.
+    pub(crate) fn device(error: impl std::fmt::Debug) -> Self {
+        ErrorKind::Device(format!("{error:?}")).into()
+    }
+
     /// Whether the user's input is at fault, rather than the machine.
     pub fn is_input(&self) -> bool {
         match &*self.0 {
             ErrorKind::Data(error) => error.is_input(),
+            ErrorKind::Device(_) => false,
             ErrorKind::Encoders(_) | ErrorKind::File { .. } | ErrorKind::Input(_) => true,
         }
     }

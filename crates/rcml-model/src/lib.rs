@@ -4,6 +4,7 @@
 //! items of a dataset into encoder inputs; an [`Embedder`] is a trained model with its tokenizer, which embeds items under any
 //! relation, also one phrased now. [`Towers`] are the pretrained encoders of a model that has some, and a
 //! [`TextReader`] is what all its texts go through. [`ExactWords`] are what a text says as it is written, beside the model's vectors.
+//! An [`ItemIndex`] keeps encoded items in a folder, to be asked under any relation without their pictures.
 //!
 //! ```
 //! use rcml_attention::Pool;
@@ -25,7 +26,9 @@ mod error;
 mod exact_words;
 mod files;
 mod fusion;
+mod item_index;
 mod model;
+mod nearest;
 mod pretrained;
 mod reader;
 mod roles;
@@ -40,8 +43,11 @@ pub use error::{Error, Result};
 pub use exact_words::{ExactWords, ExactWordsConfig};
 pub use files::{load_weights, save_weights};
 pub use fusion::FusionConfig;
+pub use item_index::{IndexBuilder, ItemIndex};
 pub use model::{EncodedModality, Rcml};
+pub use nearest::Nearest;
 pub use pretrained::{EncoderSource, PretrainedConfig};
+pub use rcml_encoders::pretrained::Precision;
 pub use reader::{FeatureBatch, ImageInput, ItemBatch, ItemReader};
 pub use roles::Roles;
 pub use share::Share;

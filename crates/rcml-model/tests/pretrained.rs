@@ -129,7 +129,7 @@ fn an_untrained_model_around_clip_is_clip() {
         for relation in
             [RelationQuery::SameItem, RelationQuery::Relation("is used in the same room as".into(), Role::Source)]
         {
-            let embeddings = embedder.queries(&reader, &encoded, &relation).unwrap();
+            let embeddings = embedder.queries(&encoded, &relation).unwrap();
             let column = |name: &str| {
                 let (_, vectors, present) = embeddings.modalities.iter().find(|(n, _, _)| n == name).unwrap();
                 (vectors.clone().try_into_vec_as::<f32>().unwrap(), present.clone(), vectors.dims()[1])

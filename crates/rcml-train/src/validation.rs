@@ -71,7 +71,7 @@ impl Validation {
             // A relation of a large graph is asked for a few items of many: those alone are embedded as queries.
             let mut asking: Vec<u32> = questions.iter().map(|(query, _)| *query).collect();
             asking.dedup();
-            let queries = embedder.queries(&data.reader, &encoded.select(&asking), &query(anchor))?.fused;
+            let queries = embedder.queries(&encoded.select(&asking), &query(anchor))?.fused;
             let candidates = embedder.candidates(&encoded, &query(candidate))?.fused;
             let [n, _] = candidates.dims();
             let scores: Vec<f32> = queries.matmul(candidates.transpose()).try_into_vec_as().map_err(Error::device)?;

@@ -77,7 +77,7 @@ fn plain(embedder: &Embedder, reader: &ItemReader, words: [RelationQuery; 2], vi
         let values = vectors.try_into_vec_as::<f32>().unwrap();
         values.chunks(width).zip(present).map(|(row, has)| has.then(|| row.to_vec())).collect()
     };
-    let from = side(embedder.queries(reader, &encoded, &words[0]).unwrap(), &view.query);
+    let from = side(embedder.queries(&encoded, &words[0]).unwrap(), &view.query);
     let to = side(embedder.candidates(&encoded, &words[1]).unwrap(), &view.candidate);
     let score = |a: &Option<Vec<f32>>, b: &Option<Vec<f32>>| match (a, b) {
         (Some(a), Some(b)) => a.iter().zip(b).map(|(x, y)| x * y).sum(),

@@ -1,6 +1,7 @@
 //! Whole runs on a tiny dataset: determinism, resuming, refusals and failures.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod index;
 mod objectives;
 mod things;
 mod words;

@@ -81,8 +81,8 @@ fn words_stand_beside_the_embeddings_of_a_run() {
     let products = |embedder: &Embedder| {
         let reader = embedder.reader(&dataset, &items, &|_| {}).unwrap();
         let encoded = embedder.encode(&reader, &items, &|_| {}).unwrap();
-        let rows = embedder.queries(&reader, &encoded, &relation).unwrap();
-        let again = embedder.queries(&reader, &encoded.select(&[2, 0]), &relation).unwrap().fused;
+        let rows = embedder.queries(&encoded, &relation).unwrap();
+        let again = embedder.queries(&encoded.select(&[2, 0]), &relation).unwrap().fused;
         let values = |rows: Tensor<2>| rows.into_data().try_to_vec::<f32>().unwrap();
         let (fused, text) = (rows.fused, rows.modalities[0].1.clone());
         let [_, width] = fused.dims();

@@ -1,0 +1,80 @@
+//! Queries and candidates as vectors, under each relation.
+
+use rcml_data::Dataset;
+use rcml_model::{Embedder, Embeddings, EncodedItems, RelationQuery};
+
+use crate::failure::{Failure, Result};
+
+/// Both ends of a relation: the query's and the candidate's.
+pub(super) type Ends = (RelationQuery, RelationQuery);
+
+/// The items that ask, as unit vectors under every relation.
+#[derive(Debug)]
+pub(super) struct Questions {
+    /// Per relation `[queries, width]`, row-major.
+    pub(super) relations: Vec<Vec<f32>>,
+    /// Which queries the model reads anything of.
+    pub(super) present: Vec<bool>,
+}
+
+impl Questions {
+    pub(super) fn new(relations: usize) -> Self {
+        Self { relations: vec![Vec::new(); relations], present: Vec::new() }
+    }
+
+    pub(super) fn ask(&mut self, embedder: &Embedder, encoded: &EncodedItems, relations: &[Ends]) -> Result<()> {
+        for (number, ((source, _), vectors)) in relations.iter().zip(&mut self.relations).enumerate() {
+            let found = embedder.queries(encoded, source)?;
+            // An item has the same modalities under every relation.
+            if number == 0 {
+                self.present.extend(&found.present);
+            }
+            vectors.extend(values(found)?);
+        }
+        Ok(())
+    }
+}
+
+/// Some of the items that answer, as unit vectors under every relation.
+#[derive(Debug)]
+pub(super) struct Answers {
+    /// The number of the first.
+    pub(super) first: u32,
+    /// Per relation `[candidates, width]`, row-major.
+    pub(super) relations: Vec<Vec<f32>>,
+    /// Which of them the model reads anything of.
+    pub(super) present: Vec<bool>,
+}
+
+impl Answers {
+    pub(super) fn new(embedder: &Embedder, encoded: &EncodedItems, relations: &[Ends]) -> Result<Self> {
+        let first = encoded.items().first().copied().unwrap_or(0);
+        let mut answers = Self { first, relations: Vec::with_capacity(relations.len()), present: Vec::new() };
+        for (_, target) in relations {
+            let mut found = embedder.candidates(encoded, target)?;
+            answers.present = std::mem::take(&mut found.present);
+            answers.relations.push(values(found)?);
+        }
+        Ok(answers)
+    }
+}
+
+/// Refuses an item of which the model reads nothing.
+pub(super) fn check(embedder: &Embedder, new: &Dataset) -> Result<()> {
+    let modalities = &embedder.config().modalities;
+    if new.items.iter().any(|item| modalities.iter().any(|modality| item.has(&modality.name))) {
+        return Ok(());
+    }
+    Err(Failure::input(format!("the model reads {}: found neither in --text nor in --image", read(embedder))))
+}
+
+/// What the model reads, in words.
+pub(super) fn read(embedder: &Embedder) -> String {
+    let names: Vec<&str> = embedder.config().modalities.iter().map(|modality| modality.name.as_str()).collect();
+    names.join(", ")
+}
+
+fn values(embeddings: Embeddings) -> Result<Vec<f32>> {
+    let values = embeddings.fused.try_into_vec_as::<f32>();
+    values.map_err(|error| Failure::Runtime(format!("the device failed: {error:?}")))
+}

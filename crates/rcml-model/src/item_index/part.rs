@@ -1,0 +1,217 @@
+//! A file of encoded items.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use half::f16;
+use half::slice::HalfFloatSliceExt;
+use rayon::prelude::*;
+use rcml_data::write_whole;
+use rcml_encoders::Tokens;
+use rcml_encoders::pretrained::Precision;
+use safetensors::{Dtype, SafeTensors, View};
+use serde::{Deserialize, Serialize};
+
+use crate::encoded_items::{EncodedColumn, EncodedItems};
+use crate::{Error, Result};
+
+/// What an index says of an item.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Entry {
+    /// Of its id and of what it is.
+    pub(super) print: u64,
+    pub(super) id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<String>,
+}
+
+/// What stands in the header of a part, beside the names of its tensors.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Head {
+    /// Of the model and the precision.
+    pub(super) model: String,
+    pub(super) items: Vec<Entry>,
+    /// The rows after which each chunk ends.
+    ends: Vec<usize>,
+    /// Modalities, and which items have them.
+    modalities: Vec<(String, Vec<bool>)>,
+}
+
+/// Key of the header's metadata.
+const HEAD: &str = "part";
+
+/// Writes encoded items.
+///
+/// # Errors
+/// The file system's, or the device's.
+pub(super) fn write(
+    path: &Path,
+    encoded: &EncodedItems,
+    items: Vec<Entry>,
+    model: &str,
+    precision: Precision,
+) -> Result<()> {
+    let modalities = encoded.modalities.iter().map(|column| (column.name.clone(), column.present.clone())).collect();
+    let head = Head { model: model.into(), items, ends: encoded.ends.clone(), modalities };
+    let head = serde_json::to_string(&head).map_err(|error| Error::file(path, error))?;
+    let mut arrays = Vec::new();
+    for (m, column) in encoded.modalities.iter().enumerate() {
+        for (c, tokens) in column.chunks.iter().enumerate() {
+            let name = |part: &str| format!("{m}.{c}.{part}");
+            arrays.push((name("states"), Array::of(tokens.states.clone(), precision)?));
+            arrays.push((name("summary"), Array::of(tokens.summary.clone(), precision)?));
+            arrays.push((name("mark"), Array::of(tokens.summary_mark.clone(), precision)?));
+            if let Some(bias) = &tokens.log_bias {
+                // Half precision has no number as large as that of padding.
+                arrays.push((name("bias"), Array::of(bias.clone(), Precision::F32)?));
+            }
+        }
+    }
+    for (c, words) in encoded.words.iter().enumerate() {
+        arrays.push((format!("words.{c}"), Array::of(words.clone(), precision)?));
+    }
+    let metadata = HashMap::from([(HEAD.to_string(), head)]);
+    let written = write_whole(path, |part| {
+        safetensors::serialize_to_file(arrays, Some(metadata), part).map_err(std::io::Error::other)
+    });
+    written.map_err(|error| Error::file(path, error))
+}
+
+/// What a part says of itself; `None` for a file that is none.
+pub(super) fn head(path: &Path) -> Option<Head> {
+    let mut file = File::open(path).ok()?;
+    let mut length = [0; 8];
+    file.read_exact(&mut length).ok()?;
+    let length = u64::from_le_bytes(length);
+    if length > file.metadata().ok()?.len() {
+        return None;
+    }
+    let mut text = Vec::with_capacity(length as usize);
+    file.take(length).read_to_end(&mut text).ok()?;
+    let header: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let head: Head = serde_json::from_str(header.get("__metadata__")?.get(HEAD)?.as_str()?).ok()?;
+    let whole = head.ends.last().copied().unwrap_or(0) == head.items.len()
+        && head.ends.is_sorted()
+        && head.modalities.iter().all(|(_, present)| present.len() == head.items.len());
+    whole.then_some(head)
+}
+
+/// Reads encoded items, which get the numbers from `first` on.
+///
+/// # Errors
+/// A file that cannot be read, or is not as its head says.
+pub(super) fn read(path: &Path, head: &Head, first: u32, texts: bool, device: &Device) -> Result<EncodedItems> {
+    let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, error))?;
+    let rows = |chunk: usize| head.ends[chunk] - chunk.checked_sub(1).map_or(0, |before| head.ends[before]);
+    let chunks = 0..head.ends.len();
+    let mut modalities = Vec::with_capacity(head.modalities.len());
+    for (m, (modality, present)) in head.modalities.iter().enumerate() {
+        let of_chunk = |c: usize| {
+            let name = |part: &str| format!("{m}.{c}.{part}");
+            let states: Tensor<3> = tensor(path, &tensors, &name("states"), rows(c), device)?;
+            let log_bias = match tensors.tensor(&name("bias")) {
+                Ok(_) => Some(tensor(path, &tensors, &name("bias"), rows(c), device)?),
+                Err(_) => None,
+            };
+            let summary = tensor(path, &tensors, &name("summary"), rows(c), device)?;
+            let summary_mark = tensor(path, &tensors, &name("mark"), rows(c), device)?;
+            Ok(Tokens { states, log_bias, summary, summary_mark, map: None })
+        };
+        let chunks = chunks.clone().map(of_chunk).collect::<Result<_>>()?;
+        modalities.push(EncodedColumn { name: modality.clone(), chunks, present: present.clone() });
+    }
+    let has_words = tensors.tensor("words.0").is_ok();
+    let words = chunks.filter(|_| has_words).map(|c| tensor(path, &tensors, &format!("words.{c}"), rows(c), device));
+    let n = head.items.len() as u32;
+    Ok(EncodedItems {
+        items: (first..first + n).collect(),
+        ends: head.ends.clone(),
+        modalities,
+        words: words.collect::<Result<_>>()?,
+        texts: head.items.iter().filter(|_| texts).map(|item| item.text.clone()).collect(),
+    })
+}
+
+fn tensor<const D: usize>(
+    path: &Path,
+    tensors: &SafeTensors,
+    name: &str,
+    rows: usize,
+    device: &Device,
+) -> Result<Tensor<D>> {
+    let found = tensors.tensor(name).map_err(|error| Error::file(path, format!("{name}: {error}")))?;
+    let shape = found.shape().to_vec();
+    if shape.len() != D || shape[0] != rows {
+        return Err(Error::file(path, format!("{name}: expected {rows} rows of {D} axes, found the shape {shape:?}")));
+    }
+    let bytes = found.data();
+    let mut values = vec![0.0f32; shape.iter().product()];
+    match found.dtype() {
+        Dtype::F32 => {
+            let floats = values.par_iter_mut().with_min_len(1 << 14).zip(bytes.as_chunks().0);
+            floats.for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
+        }
+        Dtype::F16 => widen(bytes, &mut values),
+        other => return Err(Error::file(path, format!("{name}: expected F16 or F32, found {other:?}"))),
+    }
+    Ok(Tensor::from_data(TensorData::new(values, shape), device))
+}
+
+/// Halves to floats: many at a time, which the processor has an instruction for.
+fn widen(bytes: &[u8], out: &mut [f32]) {
+    const BLOCK: usize = 1 << 14;
+    out.par_chunks_mut(BLOCK).zip(bytes.par_chunks(2 * BLOCK)).for_each(|(out, bytes)| {
+        let mut halves = [f16::ZERO; 512];
+        for (out, bytes) in out.chunks_mut(halves.len()).zip(bytes.chunks(2 * halves.len())) {
+            let halves = &mut halves[..out.len()];
+            halves.iter_mut().zip(bytes.as_chunks().0).for_each(|(half, bytes)| *half = f16::from_le_bytes(*bytes));
+            halves.convert_to_f32_slice(out);
+        }
+    });
+}
+
+/// Values on their way to a file.
+struct Array {
+    bytes: Vec<u8>,
+    shape: Vec<usize>,
+    dtype: Dtype,
+}
+
+impl Array {
+    /// Values that half precision cannot hold stay as they are.
+    fn of<const D: usize>(tensor: Tensor<D>, precision: Precision) -> Result<Self> {
+        let shape = tensor.dims().to_vec();
+        let values: Vec<f32> = tensor.try_into_vec_as().map_err(Error::device)?;
+        let fits = values.par_iter().all(|value| value.abs() <= f32::from(f16::MAX));
+        Ok(if precision == Precision::F16 && fits {
+            let bytes = values.par_iter().flat_map_iter(|value| f16::from_f32(*value).to_le_bytes()).collect();
+            Self { bytes, shape, dtype: Dtype::F16 }
+        } else {
+            let bytes = values.par_iter().flat_map_iter(|value| value.to_le_bytes()).collect();
+            Self { bytes, shape, dtype: Dtype::F32 }
+        })
+    }
+}
+
+impl View for Array {
+    fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        Cow::Borrowed(&self.bytes)
+    }
+
+    fn data_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
