@@ -29,14 +29,14 @@ pub(crate) enum Corpus {
     /// Encoded when they are asked for; without a reader, no picture has been looked at yet.
     Data { dataset: Box<Dataset>, reader: Option<ItemReader> },
     /// Encoded before.
-    Index(ItemIndex),
+    Index(Box<ItemIndex>),
 }
 
 impl Corpus {
     pub(crate) fn open(arguments: &CorpusArguments, embedder: &Embedder) -> Result<Self> {
         match (&arguments.data, &arguments.index) {
             (Some(data), _) => Ok(Self::Data { dataset: Box::new(Dataset::open(data)?), reader: None }),
-            (None, Some(index)) => Ok(Self::Index(ItemIndex::open(index, embedder)?)),
+            (None, Some(index)) => Ok(Self::Index(Box::new(ItemIndex::open(index, embedder)?))),
             (None, None) => Err(Failure::input("expected --data or --index, found neither")),
         }
     }

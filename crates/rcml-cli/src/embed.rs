@@ -12,7 +12,6 @@ use crate::corpus::{Corpus, CorpusArguments};
 use crate::failure::{Failure, Result};
 use crate::output::{check_file, note, print, with_suffix, write_whole};
 use crate::progress::Progress;
-use crate::relation::known_roles;
 use crate::run::{PictureArguments, Run};
 
 #[derive(Debug, Args)]
@@ -132,11 +131,12 @@ impl EmbedArguments {
 
     fn embed(&self, dataset: &Dataset, embedder: &Embedder, items: &EncodedItems) -> Result<Embeddings> {
         let Some(words) = &self.relation else { return Ok(embedder.unconditioned(items)?) };
+        let roles = embedder.config().roles;
         let asked = match self.role {
-            None => embedder.config().roles.of_words(),
+            None => roles.of_words(),
             Some(_) => (Role::Source, Role::Target),
         };
-        let (source, target) = known_roles(dataset, embedder.config().roles, words).unwrap_or(asked);
+        let (source, target) = roles.of_phrasing(&dataset.relations, words).unwrap_or(asked);
         let of = |role| RelationQuery::Relation(words.trim().to_string(), role);
         Ok(match self.role {
             Some(End::Target) => embedder.candidates(items, &of(target))?,

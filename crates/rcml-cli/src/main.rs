@@ -10,7 +10,6 @@ mod failure;
 mod index;
 mod output;
 mod progress;
-mod relation;
 mod run;
 mod search;
 mod train;

@@ -151,7 +151,7 @@ fn modalities_may_be_missing_from_files_to_search() {
 
     // Of a catalogue that has changed, what is new is encoded.
     let items = folder.read("items.jsonl");
-    folder.write("items.jsonl", &items.replacen("\"i7\"", "\"seven\"", 1));
+    folder.write("items.jsonl", items.replacen("\"i7\"", "\"seven\"", 1));
     folder.write("edges.jsonl", "");
     let told = rcml(["index", &run, "--data", data, "--out", &index, "--precision", "f32"]).done();
     assert!(told.contains("48 items, 1 of them new"), "{told}");

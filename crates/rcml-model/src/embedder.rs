@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use rcml_attention::{Modulate, Pool, Relations};
-use rcml_data::{Dataset, ImageConfig, OnCorrupt, Role};
+use rcml_data::{Dataset, ImageConfig, OnCorrupt, Relation, Role};
 use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
 use rcml_losses::TemperatureConfig;
@@ -250,6 +250,15 @@ impl Embedder {
             false => vec![],
         };
         Ok(EncodedItems { ends: ends(items.len(), size), items, modalities: vec![column], words, texts })
+    }
+
+    /// A relation in any words as what queries are embedded under, and what their candidates are: words that are a phrasing of one of
+    /// `relations` follow it from source to target.
+    pub fn ends(&self, relations: &[Relation], words: &str) -> (RelationQuery, RelationQuery) {
+        let roles = self.config.roles;
+        let (source, target) = roles.of_phrasing(relations, words).unwrap_or(roles.of_words());
+        let of = |role| RelationQuery::Relation(words.trim().to_string(), role);
+        (of(source), of(target))
     }
 
     /// The embedding that a relation conditions with.

@@ -30,6 +30,12 @@ impl Roles {
         }
     }
 
+    /// The same of the relation that has these words among its phrasings, in whatever case; `None` if there is none.
+    pub fn of_phrasing(self, relations: &[Relation], words: &str) -> Option<(Role, Role)> {
+        let same = |phrasing: &String| phrasing.trim().to_lowercase() == words.trim().to_lowercase();
+        relations.iter().find(|relation| relation.descriptions.iter().any(same)).map(|relation| self.of(relation))
+    }
+
     /// The roles under a relation of which only words are known.
     pub fn of_words(self) -> (Role, Role) {
         match self {
@@ -51,6 +57,10 @@ mod tests {
         assert_eq!([Roles::None.of(&part), Roles::None.of(&like)], [either, either]);
         assert_eq!([Roles::Directed.of(&part), Roles::Directed.of(&like)], [ends, either]);
         assert_eq!([Roles::All.of(&part), Roles::All.of(&like)], [ends, ends]);
+        let relations = [part.phrasing("belongs to"), like];
+        let of = |words| Roles::Directed.of_phrasing(&relations, words);
+        assert_eq!([of("belongs to"), of(" Is a part of "), of("is like")], [Some(ends), Some(ends), Some(either)]);
+        assert_eq!(of("something new"), None);
         assert_eq!([Roles::Directed.of_words(), Roles::All.of_words()], [either, ends]);
     }
 }

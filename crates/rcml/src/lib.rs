@@ -40,7 +40,7 @@ pub mod prelude {
     };
     pub use rcml_eval::{Column, EvalOptions, EvalSet, ModelScorer, ResultTable, Scorer, Task, View, evaluate};
     pub use rcml_kernels::device;
-    pub use rcml_model::{Embedder, Embeddings, EncodedItems, RelationQuery};
+    pub use rcml_model::{Embedder, Embeddings, EncodedItems, IndexBuilder, ItemIndex, RelationQuery};
     pub use rcml_train::{Event, Observer, RunConfig, Silent, TrainOptions, train};
 }
 

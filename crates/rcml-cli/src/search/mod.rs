@@ -16,7 +16,6 @@ use crate::corpus::{Corpus, CorpusArguments};
 use crate::failure::{Failure, Result};
 use crate::output::{note, print, print_json};
 use crate::progress::Progress;
-use crate::relation::ends;
 use crate::run::{PictureArguments, Run, read_items};
 use questions::{Answers, Ends, Questions, check, read};
 use start::{Start, StartArguments};
@@ -85,8 +84,8 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     let embedder = run.embedder(&arguments.device)?;
     let mut corpus = Corpus::open(&arguments.corpus, &embedder)?;
     let start = arguments.start.find(corpus.dataset())?;
-    let roles = embedder.config().roles;
-    let relations: Vec<Ends> = arguments.relation.iter().map(|words| ends(corpus.dataset(), roles, words)).collect();
+    let known = &corpus.dataset().relations;
+    let relations: Vec<Ends> = arguments.relation.iter().map(|words| embedder.ends(known, words)).collect();
     let n = corpus.dataset().items.len();
     let mut questions = Questions::new(relations.len());
     let mut kept = Vec::new();

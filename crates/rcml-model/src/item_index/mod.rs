@@ -214,11 +214,21 @@ pub struct IndexBuilder<'a> {
     precision: Precision,
     part: usize,
     model: String,
-    /// Parts of before of which some items are still there, and the rows and items those are.
-    old: Vec<(PathBuf, Head, Vec<(u32, u32)>)>,
+    old: Vec<Old>,
     new: Vec<u32>,
     entries: Vec<Entry>,
     relations: Vec<Phrased>,
+}
+
+/// A part of before, of which some items are still there.
+#[derive(Debug)]
+struct Old {
+    path: PathBuf,
+    head: Head,
+    /// The rows that are kept.
+    rows: Vec<u32>,
+    /// The items that they are of.
+    items: Vec<u32>,
 }
 
 impl<'a> IndexBuilder<'a> {
@@ -271,9 +281,9 @@ impl<'a> IndexBuilder<'a> {
                 let item = *wanted.get(&entry.print)?;
                 taken.insert(item).then_some((row, item))
             };
-            let rows: Vec<(u32, u32)> = (0..).zip(&head.items).filter_map(still).collect();
+            let (rows, items): (Vec<u32>, Vec<u32>) = (0..).zip(&head.items).filter_map(still).unzip();
             if !rows.is_empty() {
-                old.push((path, head, rows));
+                old.push(Old { path, head, rows, items });
             }
         }
         let new = (0..dataset.items.len() as u32).filter(|item| !taken.contains(item)).collect();
@@ -303,7 +313,7 @@ impl<'a> IndexBuilder<'a> {
     pub fn finish(self, reader: &ItemReader, progress: &dyn Fn(usize)) -> Result<ItemIndex> {
         std::fs::create_dir_all(&self.folder).map_err(|error| Error::file(&self.folder, error))?;
         let (mut names, mut open) = (Vec::new(), EncodedItems::default());
-        for (path, head, rows) in &self.old {
+        for Old { path, head, rows, items } in &self.old {
             // Small parts and those that have lost items are joined.
             if rows.len() == head.items.len() && rows.len() > self.part / 2 {
                 names.push(file_name(path));
@@ -311,8 +321,8 @@ impl<'a> IndexBuilder<'a> {
             }
             let texts = self.embedder.config().relation_in_text.behind_queries();
             let all = part::read(path, head, 0, texts, self.embedder.device())?;
-            let mut kept = all.select(&rows.iter().map(|(row, _)| *row).collect::<Vec<_>>());
-            kept.items = rows.iter().map(|(_, item)| *item).collect();
+            let mut kept = all.select(rows);
+            kept.items.clone_from(items);
             self.put(kept, &mut open, &mut names)?;
         }
         let mut new = self.new.as_slice();
