@@ -1,10 +1,10 @@
 //! A trained model at work.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rcml_attention::{Modulate, Pool, Relations};
+use rcml_attention::{Modulate, Pool, PreparedRelations, Relations};
 use rcml_data::{Dataset, ImageConfig, OnCorrupt, Relation, Role};
 use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
@@ -12,7 +12,7 @@ use rcml_losses::TemperatureConfig;
 use serde::Deserialize;
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::encoded_items::{EncodedColumn, EncodedItems, ends};
+use crate::encoded_items::{Chunk, EncodedColumn, EncodedItems, ends};
 use crate::{
     ConditionedSide, Error, ExactWords, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles,
     TextReader, Towers, load_weights,
@@ -45,6 +45,15 @@ pub enum RelationQuery {
     Relation(String, Role),
     /// The generic "same item" relation.
     SameItem,
+}
+
+/// A relation that has passed the text encoder.
+#[derive(Debug)]
+pub struct ReadRelation {
+    embedding: Relations,
+    prepared: OnceLock<Option<PreparedRelations>>,
+    /// Whether it is that of the same item.
+    generic: bool,
 }
 
 /// Unit vectors of N items under one relation. D is the model's width, and that of the [words](ExactWords) beside it where there are
@@ -171,7 +180,7 @@ impl Embedder {
                     encoded.modalities.push(column);
                 }
                 let column = &mut encoded.modalities[slot];
-                column.chunks.push(self.keep(modality.tokens));
+                column.chunks.push(Chunk::Tensors(self.keep(modality.tokens)));
                 column.present.extend(modality.present);
             }
             if let Some(exact) = &self.exact {
@@ -201,11 +210,12 @@ impl Embedder {
     /// # Errors
     /// The tokenizer's or the device's.
     pub fn queries(&self, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
+        let read = self.read_relation(relation)?;
         match relation {
             RelationQuery::Relation(text, _) if self.config.relation_in_text.behind_queries() => {
-                self.embed(&self.with_relation_text(items, text)?, Some(relation))
+                self.embed(&self.with_relation_text(items, text)?, Some(&read))
             }
-            _ => self.embed(items, Some(relation)),
+            _ => self.embed(items, Some(&read)),
         }
     }
 
@@ -215,9 +225,28 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn candidates(&self, items: &EncodedItems, relation: &RelationQuery) -> Result<Embeddings> {
         match self.config.side {
-            ConditionedSide::Both => self.embed(items, Some(relation)),
+            ConditionedSide::Both => self.embed(items, Some(&self.read_relation(relation)?)),
             ConditionedSide::Query => self.embed(items, None),
         }
+    }
+
+    /// The same under a relation that was read before: for candidates that come in pieces.
+    ///
+    /// # Errors
+    /// The device's.
+    pub fn candidates_under(&self, items: &EncodedItems, relation: &ReadRelation) -> Result<Embeddings> {
+        self.embed(items, (self.config.side == ConditionedSide::Both).then_some(relation))
+    }
+
+    /// Passes a relation through the text encoder.
+    ///
+    /// # Errors
+    /// The tokenizer's or the device's.
+    pub fn read_relation(&self, relation: &RelationQuery) -> Result<ReadRelation> {
+        let embedding = self.relation_embedding(relation)?;
+        // Only what an index holds is conditioned outside of the device.
+        let prepared = OnceLock::new();
+        Ok(ReadRelation { embedding, prepared, generic: *relation == RelationQuery::SameItem })
     }
 
     /// Embeds encoded items under no relation.
@@ -242,7 +271,7 @@ impl Embedder {
             }
             let texts = self.texts.read_once(texts)?;
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
-            column.chunks.push(self.keep(tokens));
+            column.chunks.push(Chunk::Tensors(self.keep(tokens)));
         }
         let items: Vec<u32> = (0..texts.len() as u32).collect();
         let texts = match self.config.relation_in_text.behind_queries() {
@@ -272,23 +301,27 @@ impl Embedder {
         }
     }
 
-    fn embed(&self, items: &EncodedItems, relation: Option<&RelationQuery>) -> Result<Embeddings> {
-        let condition = match relation {
-            Some(relation) => Some((self.relation_embedding(relation)?, *relation == RelationQuery::SameItem)),
-            None => None,
-        };
+    fn embed(&self, items: &EncodedItems, relation: Option<&ReadRelation>) -> Result<Embeddings> {
         let conditioner = self.model.conditioner();
         let mut modalities = Vec::with_capacity(items.modalities.len());
         for column in &items.modalities {
-            let rows = column.chunks.iter().map(|tokens| {
-                let [n, _, d] = tokens.dims();
-                match &condition {
-                    Some((h, false)) => conditioner.forward(tokens, h.clone()).reshape([n, d]),
-                    Some((h, true)) => conditioner.forward_generic(tokens, h.clone()).reshape([n, d]),
-                    None => conditioner.unconditioned(tokens),
+            let rows = column.chunks.iter().map(|chunk| {
+                let Some(relation) = relation else { return Ok(conditioner.unconditioned(&chunk.tokens())) };
+                if let (Chunk::Stored(stored), false) = (chunk, relation.generic) {
+                    let prepared = relation.prepared.get_or_init(|| conditioner.prepare(relation.embedding.clone()));
+                    return stored
+                        .condition(prepared.as_ref().ok_or_else(|| Error::device("no values of a relation"))?);
                 }
+                let tokens = chunk.tokens();
+                let ([n, _, d], h) = (tokens.dims(), relation.embedding.clone());
+                let z = if relation.generic {
+                    conditioner.forward_generic(&tokens, h)
+                } else {
+                    conditioner.forward(&tokens, h)
+                };
+                Ok(z.reshape([n, d]))
             });
-            let z = Tensor::cat(rows.collect(), 0);
+            let z = Tensor::cat(rows.collect::<Result<_>>()?, 0);
             let mask: Vec<f32> = column.present.iter().map(|has| f32::from(*has)).collect();
             let mask = Tensor::<2>::from_data(TensorData::new(mask, [items.items.len(), 1]), &self.device);
             modalities.push((column.name.clone(), z * mask, column.present.clone()));
@@ -323,7 +356,7 @@ impl Embedder {
             for chunk in texts.chunks(self.chunk()) {
                 let texts = self.texts.read_once(chunk)?;
                 let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
-                column.chunks.push(self.keep(tokens));
+                column.chunks.push(Chunk::Tensors(self.keep(tokens)));
             }
         }
         Ok(extended)
@@ -335,7 +368,10 @@ impl Embedder {
     /// A model fresh from training, which has none; a file that cannot be read any more.
     pub(crate) fn print(&self) -> Result<u128> {
         let run = self.run.as_deref();
-        print(run.ok_or_else(|| Error::input("an index is of a saved model: expected one that was loaded from a run"))?)
+        let run =
+            run.ok_or_else(|| Error::input("an index is of a saved model: expected one that was loaded from a run"))?;
+        let words = self.exact.as_ref().map_or((0, 0), |words| (words.share().to_bits(), words.width()));
+        print(run, words)
     }
 
     /// The device.
@@ -344,9 +380,10 @@ impl Embedder {
     }
 }
 
-/// A print of all that embeddings depend on in a run's folder.
-fn print(run: &Path) -> Result<u128> {
+/// A print of all that embeddings depend on in a run's folder, and of the share and the width of words beside them.
+fn print(run: &Path, (share, width): (u64, usize)) -> Result<u128> {
     let mut print = Xxh3::new();
+    print.update(&[share.to_le_bytes(), (width as u64).to_le_bytes()].concat());
     for name in ["config.toml", "tokenizer.json", "words.json", "model.safetensors"] {
         let path = run.join(name);
         match std::fs::read(&path) {

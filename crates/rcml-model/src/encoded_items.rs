@@ -1,7 +1,11 @@
 //! Items that have passed the encoders.
 
+use std::borrow::Cow;
+
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use rcml_encoders::Tokens;
+
+use crate::stored_tokens::StoredTokens;
 
 /// Encoded items, ready to be embedded under any number of relations.
 #[derive(Debug, Clone, Default)]
@@ -20,8 +24,27 @@ pub struct EncodedItems {
 #[derive(Debug, Clone)]
 pub(crate) struct EncodedColumn {
     pub(crate) name: String,
-    pub(crate) chunks: Vec<Tokens>,
+    pub(crate) chunks: Vec<Chunk>,
     pub(crate) present: Vec<bool>,
+}
+
+/// Tokens of items that were encoded together.
+#[derive(Debug, Clone)]
+pub(crate) enum Chunk {
+    /// Fresh from the encoder.
+    Tensors(Tokens),
+    /// Of an index.
+    Stored(StoredTokens),
+}
+
+impl Chunk {
+    /// As tensors.
+    pub(crate) fn tokens(&self) -> Cow<'_, Tokens> {
+        match self {
+            Self::Tensors(tokens) => Cow::Borrowed(tokens),
+            Self::Stored(stored) => Cow::Owned(stored.tokens()),
+        }
+    }
 }
 
 impl EncodedItems {
@@ -52,11 +75,12 @@ impl EncodedItems {
             rows.chunk_by(|a, b| chunk_of(*a) == chunk_of(*b)).map(|piece| (chunk_of(piece[0]), piece)).collect();
         let column = |column: &EncodedColumn| {
             let chunks = pieces.iter().map(|(chunk, piece)| {
-                let tokens = &column.chunks[*chunk];
-                match self.within(*chunk, piece, &tokens.states.device()) {
-                    None => tokens.clone(),
-                    Some(index) => tokens.select(index),
+                let all = &column.chunks[*chunk];
+                if self.is_whole(*chunk, piece) {
+                    return all.clone();
                 }
+                let tokens = all.tokens();
+                Chunk::Tensors(tokens.select(self.within(*chunk, piece, &tokens.states.device())))
             });
             EncodedColumn {
                 name: column.name.clone(),
@@ -66,9 +90,10 @@ impl EncodedItems {
         };
         let words = pieces.iter().filter_map(|(chunk, piece)| {
             let words = self.words.get(*chunk)?;
-            Some(match self.within(*chunk, piece, &words.device()) {
-                None => words.clone(),
-                Some(index) => words.clone().select(0, index),
+            Some(if self.is_whole(*chunk, piece) {
+                words.clone()
+            } else {
+                words.clone().select(0, self.within(*chunk, piece, &words.device()))
             })
         });
         Self {
@@ -107,14 +132,16 @@ impl EncodedItems {
         Ok(())
     }
 
-    /// Where rows of one chunk are in it; `None` for all of them in their order.
-    fn within(&self, chunk: usize, rows: &[u32], device: &Device) -> Option<Tensor<1, Int>> {
+    /// Whether rows of one chunk are all of it, in their order.
+    fn is_whole(&self, chunk: usize, rows: &[u32]) -> bool {
+        rows.len() == self.ends[chunk] - self.start(chunk) && rows.is_sorted_by(|a, b| a < b)
+    }
+
+    /// Where rows of one chunk are in it.
+    fn within(&self, chunk: usize, rows: &[u32], device: &Device) -> Tensor<1, Int> {
         let start = self.start(chunk);
-        if rows.len() == self.ends[chunk] - start && rows.is_sorted_by(|a, b| a < b) {
-            return None;
-        }
         let within: Vec<i32> = rows.iter().map(|row| (*row as usize - start) as i32).collect();
-        Some(Tensor::from_data(TensorData::new(within, [rows.len()]), device))
+        Tensor::from_data(TensorData::new(within, [rows.len()]), device)
     }
 }
 
@@ -138,7 +165,10 @@ mod tests {
         };
         let pieces = || ends.iter().scan(0, |start, end| Some((std::mem::replace(start, *end), *end)));
         let words: Vec<_> = pieces().map(|(start, end)| rows(start, end)).collect();
-        let chunks = words.iter().map(|rows| Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)).collect();
+        let chunks = words
+            .iter()
+            .map(|rows| Chunk::Tensors(Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)))
+            .collect();
         let present = items.iter().map(|item| item % 2 == 0).collect();
         let text = EncodedColumn { name: "text".into(), chunks, present };
         let texts = items.iter().map(|item| Some(item.to_string())).collect();
@@ -151,7 +181,7 @@ mod tests {
         let values = |pieces: Vec<Tensor<2>>| Tensor::cat(pieces, 0).into_data().try_to_vec::<f32>().unwrap();
         assert_eq!(values(again.words.clone()), [5., 1., 0., 6., 3.]);
         let column = &again.modalities[0];
-        let tokens = column.chunks.iter().map(|tokens| tokens.states.clone().squeeze_dim(1)).collect();
+        let tokens = column.chunks.iter().map(|chunk| chunk.tokens().states.clone().squeeze_dim(1)).collect();
         assert_eq!(values(tokens), [5., 1., 0., 6., 3.]);
         assert_eq!(column.present, [false, false, true, true, false]);
         assert_eq!(again.chunks().map(<[u32]>::len).collect::<Vec<_>>(), [1, 1, 1, 1, 1]);

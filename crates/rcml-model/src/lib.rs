@@ -33,11 +33,12 @@ mod pretrained;
 mod reader;
 mod roles;
 mod share;
+mod stored_tokens;
 mod text_reader;
 mod towers;
 
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
-pub use embedder::{Embedder, Embeddings, RelationQuery};
+pub use embedder::{Embedder, Embeddings, ReadRelation, RelationQuery};
 pub use encoded_items::EncodedItems;
 pub use error::{Error, Result};
 pub use exact_words::{ExactWords, ExactWordsConfig};

@@ -9,7 +9,7 @@ use clap::Args;
 use rcml_data::{Dataset, Item};
 use rcml_eval::{Scorer, TfIdfQuery, TfIdfScorer, View, blend};
 use rcml_kernels::row_products;
-use rcml_model::Nearest;
+use rcml_model::{Nearest, ReadRelation};
 use serde_json::{Value, json};
 
 use crate::corpus::{Corpus, CorpusArguments};
@@ -86,6 +86,8 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     let start = arguments.start.find(corpus.dataset())?;
     let known = &corpus.dataset().relations;
     let relations: Vec<Ends> = arguments.relation.iter().map(|words| embedder.ends(known, words)).collect();
+    let targets: Vec<ReadRelation> =
+        relations.iter().map(|(_, target)| embedder.read_relation(target)).collect::<Result<_, _>>()?;
     let n = corpus.dataset().items.len();
     let mut questions = Questions::new(relations.len());
     let mut kept = Vec::new();
@@ -122,7 +124,7 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
                 questions.ask(&embedder, &encoded, &relations)?;
                 // To read them again from an index takes less than memory for their vectors is worth; to encode them again does not.
                 if let Corpus::Data { .. } = corpus {
-                    kept.push(Answers::new(&embedder, &encoded, &relations)?);
+                    kept.push(Answers::new(&embedder, &encoded, &targets)?);
                 }
             }
             progress.finish();
@@ -140,7 +142,7 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     for number in 0..corpus.chunks() {
         let answers = match kept.next() {
             Some(answers) => answers,
-            None => Answers::new(&embedder, &corpus.chunk(number, &embedder, &|done| progress.set(done))?, &relations)?,
+            None => Answers::new(&embedder, &corpus.chunk(number, &embedder, &|done| progress.set(done))?, &targets)?,
         };
         let candidates = answers.first..answers.first + answers.present.len() as u32;
         let width = answers.present.len().max(1);

@@ -1,7 +1,7 @@
 //! Queries and candidates as vectors, under each relation.
 
 use rcml_data::Dataset;
-use rcml_model::{Embedder, Embeddings, EncodedItems, RelationQuery};
+use rcml_model::{Embedder, Embeddings, EncodedItems, ReadRelation, RelationQuery};
 
 use crate::failure::{Failure, Result};
 
@@ -47,11 +47,11 @@ pub(super) struct Answers {
 }
 
 impl Answers {
-    pub(super) fn new(embedder: &Embedder, encoded: &EncodedItems, relations: &[Ends]) -> Result<Self> {
+    pub(super) fn new(embedder: &Embedder, encoded: &EncodedItems, targets: &[ReadRelation]) -> Result<Self> {
         let first = encoded.items().first().copied().unwrap_or(0);
-        let mut answers = Self { first, relations: Vec::with_capacity(relations.len()), present: Vec::new() };
-        for (_, target) in relations {
-            let mut found = embedder.candidates(encoded, target)?;
+        let mut answers = Self { first, relations: Vec::with_capacity(targets.len()), present: Vec::new() };
+        for target in targets {
+            let mut found = embedder.candidates_under(encoded, target)?;
             answers.present = std::mem::take(&mut found.present);
             answers.relations.push(values(found)?);
         }

@@ -166,11 +166,11 @@ impl ItemIndex {
         mut sink: impl FnMut(usize, u32, &mut [f32], &[bool]),
     ) -> Result<()> {
         let width = embedder.width().max(1);
-        let mut scores = Vec::new();
+        let (mut scores, relation) = (Vec::new(), embedder.read_relation(relation)?);
         for number in 0..self.parts.len() {
             let encoded = self.part(number, embedder)?;
             let (first, n) = (encoded.items[0], encoded.items.len());
-            let candidates = embedder.candidates(&encoded, relation)?;
+            let candidates = embedder.candidates_under(&encoded, &relation)?;
             let vectors: Vec<f32> = candidates.fused.try_into_vec_as().map_err(Error::device)?;
             let block = (SCORES / n).max(1);
             for (block_number, queries) in queries.chunks(block * width).enumerate() {

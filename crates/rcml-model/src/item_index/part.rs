@@ -5,18 +5,20 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use rayon::prelude::*;
 use rcml_data::write_whole;
-use rcml_encoders::Tokens;
 use rcml_encoders::pretrained::Precision;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors, View};
 use serde::{Deserialize, Serialize};
 
-use crate::encoded_items::{EncodedColumn, EncodedItems};
+use crate::encoded_items::{Chunk, EncodedColumn, EncodedItems};
+use crate::stored_tokens::StoredTokens;
 use crate::{Error, Result};
 
 /// What an index says of an item.
@@ -61,10 +63,8 @@ pub(super) fn write(
     let mut arrays = Vec::new();
     for (m, column) in encoded.modalities.iter().enumerate() {
         for (c, tokens) in column.chunks.iter().enumerate() {
-            let name = |part: &str| format!("{m}.{c}.{part}");
+            let (tokens, name) = (tokens.tokens(), |part: &str| format!("{m}.{c}.{part}"));
             arrays.push((name("states"), Array::of(tokens.states.clone(), precision)?));
-            arrays.push((name("summary"), Array::of(tokens.summary.clone(), precision)?));
-            arrays.push((name("mark"), Array::of(tokens.summary_mark.clone(), precision)?));
             if let Some(bias) = &tokens.log_bias {
                 // Half precision has no number as large as that of padding.
                 arrays.push((name("bias"), Array::of(bias.clone(), Precision::F32)?));
@@ -106,6 +106,7 @@ pub(super) fn head(path: &Path) -> Option<Head> {
 /// A file that cannot be read, or is not as its head says.
 pub(super) fn read(path: &Path, head: &Head, first: u32, texts: bool, device: &Device) -> Result<EncodedItems> {
     let bytes = std::fs::read(path).map_err(|error| Error::file(path, error))?;
+    let bytes = Arc::new(bytes);
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| Error::file(path, error))?;
     let rows = |chunk: usize| head.ends[chunk] - chunk.checked_sub(1).map_or(0, |before| head.ends[before]);
     let chunks = 0..head.ends.len();
@@ -113,20 +114,25 @@ pub(super) fn read(path: &Path, head: &Head, first: u32, texts: bool, device: &D
     for (m, (modality, present)) in head.modalities.iter().enumerate() {
         let of_chunk = |c: usize| {
             let name = |part: &str| format!("{m}.{c}.{part}");
-            let states: Tensor<3> = tensor(path, &tensors, &name("states"), rows(c), device)?;
             let log_bias = match tensors.tensor(&name("bias")) {
-                Ok(_) => Some(tensor(path, &tensors, &name("bias"), rows(c), device)?),
+                Ok(_) => Some(values(path, &tensors, &name("bias"), rows(c), 2)?.0),
                 Err(_) => None,
             };
-            let summary = tensor(path, &tensors, &name("summary"), rows(c), device)?;
-            let summary_mark = tensor(path, &tensors, &name("mark"), rows(c), device)?;
-            Ok(Tokens { states, log_bias, summary, summary_mark, map: None })
+            let states = found(path, &tensors, &name("states"), rows(c), 3)?;
+            let start = states.data().as_ptr() as usize - bytes.as_ptr() as usize;
+            let dims = [states.shape()[0], states.shape()[1], states.shape()[2]];
+            let (place, half) = (start..start + states.data().len(), states.dtype() == Dtype::F16);
+            let stored = StoredTokens::new(bytes.clone(), place, half, dims, log_bias, device);
+            stored.map(Chunk::Stored).ok_or_else(|| Error::file(path, format!("{}: damaged", name("states"))))
         };
         let chunks = chunks.clone().map(of_chunk).collect::<Result<_>>()?;
         modalities.push(EncodedColumn { name: modality.clone(), chunks, present: present.clone() });
     }
     let has_words = tensors.tensor("words.0").is_ok();
-    let words = chunks.filter(|_| has_words).map(|c| tensor(path, &tensors, &format!("words.{c}"), rows(c), device));
+    let words = chunks.filter(|_| has_words).map(|c| {
+        let (values, shape) = values(path, &tensors, &format!("words.{c}"), rows(c), 2)?;
+        Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    });
     let n = head.items.len() as u32;
     Ok(EncodedItems {
         items: (first..first + n).collect(),
@@ -137,29 +143,28 @@ pub(super) fn read(path: &Path, head: &Head, first: u32, texts: bool, device: &D
     })
 }
 
-fn tensor<const D: usize>(
-    path: &Path,
-    tensors: &SafeTensors,
-    name: &str,
-    rows: usize,
-    device: &Device,
-) -> Result<Tensor<D>> {
+/// A tensor of so many rows and axes, in half or single precision.
+fn found<'a>(path: &Path, tensors: &SafeTensors<'a>, name: &str, rows: usize, axes: usize) -> Result<TensorView<'a>> {
     let found = tensors.tensor(name).map_err(|error| Error::file(path, format!("{name}: {error}")))?;
-    let shape = found.shape().to_vec();
-    if shape.len() != D || shape[0] != rows {
-        return Err(Error::file(path, format!("{name}: expected {rows} rows of {D} axes, found the shape {shape:?}")));
+    let (shape, dtype) = (found.shape(), found.dtype());
+    if shape.len() != axes || shape[0] != rows || !matches!(dtype, Dtype::F16 | Dtype::F32) {
+        let message = format!("{name}: expected F16 or F32, {rows} rows of {axes} axes, found {dtype:?} {shape:?}");
+        return Err(Error::file(path, message));
     }
-    let bytes = found.data();
+    Ok(found)
+}
+
+/// Its values and its shape.
+fn values(path: &Path, tensors: &SafeTensors, name: &str, rows: usize, axes: usize) -> Result<(Vec<f32>, Vec<usize>)> {
+    let found = found(path, tensors, name, rows, axes)?;
+    let (shape, bytes) = (found.shape().to_vec(), found.data());
     let mut values = vec![0.0f32; shape.iter().product()];
-    match found.dtype() {
-        Dtype::F32 => {
-            let floats = values.par_iter_mut().with_min_len(1 << 14).zip(bytes.as_chunks().0);
-            floats.for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
-        }
-        Dtype::F16 => widen(bytes, &mut values),
-        other => return Err(Error::file(path, format!("{name}: expected F16 or F32, found {other:?}"))),
+    if found.dtype() == Dtype::F16 {
+        widen(bytes, &mut values);
+    } else {
+        values.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
     }
-    Ok(Tensor::from_data(TensorData::new(values, shape), device))
+    Ok((values, shape))
 }
 
 /// Halves to floats: many at a time, which the processor has an instruction for.
