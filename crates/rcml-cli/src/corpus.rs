@@ -1,10 +1,11 @@
 //! The items that a command looks at: of a dataset, or of an index of one.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use clap::Args;
 use rcml_data::Dataset;
-use rcml_model::{Embedder, EncodedItems, ItemIndex, ItemReader};
+use rcml_model::{Candidates, Embedder, EncodedItems, ItemIndex, ItemReader, ReadRelation};
 
 use crate::failure::{Failure, Result};
 use crate::run::read_items;
@@ -27,7 +28,7 @@ const CHUNK: usize = 4096;
 #[derive(Debug)]
 pub(crate) enum Corpus {
     /// Encoded when they are asked for; without a reader, no picture has been looked at yet.
-    Data { dataset: Box<Dataset>, reader: Option<ItemReader> },
+    Data { dataset: Box<Dataset>, reader: OnceCell<ItemReader> },
     /// Encoded before.
     Index(Box<ItemIndex>),
 }
@@ -35,7 +36,7 @@ pub(crate) enum Corpus {
 impl Corpus {
     pub(crate) fn open(arguments: &CorpusArguments, embedder: &Embedder) -> Result<Self> {
         match (&arguments.data, &arguments.index) {
-            (Some(data), _) => Ok(Self::Data { dataset: Box::new(Dataset::open(data)?), reader: None }),
+            (Some(data), _) => Ok(Self::Data { dataset: Box::new(Dataset::open(data)?), reader: OnceCell::new() }),
             (None, Some(index)) => Ok(Self::Index(Box::new(ItemIndex::open(index, embedder)?))),
             (None, None) => Err(Failure::input("expected --data or --index, found neither")),
         }
@@ -50,10 +51,11 @@ impl Corpus {
     }
 
     /// Prepares all items, before any of them is asked for.
-    pub(crate) fn read(&mut self, embedder: &Embedder) -> Result<()> {
+    pub(crate) fn read(&self, embedder: &Embedder) -> Result<()> {
         if let Self::Data { dataset, reader } = self {
             let items: Vec<u32> = (0..dataset.items.len() as u32).collect();
-            *reader = Some(read_items(embedder, dataset, &items)?);
+            let read = read_items(embedder, dataset, &items)?;
+            reader.get_or_init(|| read);
         }
         Ok(())
     }
@@ -71,7 +73,7 @@ impl Corpus {
             Self::Data { dataset, reader } => {
                 let (first, n) = (number * CHUNK, dataset.items.len());
                 let items: Vec<u32> = (first as u32..(first + CHUNK).min(n) as u32).collect();
-                Ok(embedder.encode(of(reader.as_ref())?, &items, &|done| progress(first + done))?)
+                Ok(embedder.encode(of(reader)?, &items, &|done| progress(first + done))?)
             }
             Self::Index(index) => {
                 let encoded = index.part(number, embedder)?;
@@ -81,15 +83,35 @@ impl Corpus {
         }
     }
 
+    /// All items as candidates, in pieces; `progress` is called with the number of items done.
+    pub(crate) fn candidates(
+        &self,
+        embedder: &Embedder,
+        relations: &[ReadRelation],
+        progress: &dyn Fn(usize),
+        mut sink: impl FnMut(Candidates) -> Result<()>,
+    ) -> Result<()> {
+        match self {
+            Self::Data { .. } => (0..self.chunks()).try_for_each(|number| {
+                let encoded = self.chunk(number, embedder, progress)?;
+                sink(Candidates::new(embedder, &encoded, relations)?)
+            }),
+            Self::Index(index) => index.candidates(embedder, relations, |candidates| {
+                progress(candidates.first as usize + candidates.present.len());
+                sink(candidates)
+            }),
+        }
+    }
+
     /// Some items, encoded.
     pub(crate) fn items(&self, items: &[u32], embedder: &Embedder) -> Result<EncodedItems> {
         match self {
-            Self::Data { reader, .. } => Ok(embedder.encode(of(reader.as_ref())?, items, &|_| {})?),
+            Self::Data { reader, .. } => Ok(embedder.encode(of(reader)?, items, &|_| {})?),
             Self::Index(index) => Ok(index.items(items, embedder)?),
         }
     }
 }
 
-fn of(reader: Option<&ItemReader>) -> Result<&ItemReader> {
-    reader.ok_or_else(|| Failure::Runtime("items were asked for before they were read".into()))
+fn of(reader: &OnceCell<ItemReader>) -> Result<&ItemReader> {
+    reader.get().ok_or_else(|| Failure::Runtime("items were asked for before they were read".into()))
 }

@@ -66,7 +66,7 @@ pub(crate) fn run(arguments: &EmbedArguments) -> Result<()> {
     let run = Run::open(&arguments.run, &arguments.pictures)?;
     let embedder = run.embedder(&arguments.device)?;
     arguments.check_view(&embedder)?;
-    let mut corpus = Corpus::open(&arguments.corpus, &embedder)?;
+    let corpus = Corpus::open(&arguments.corpus, &embedder)?;
     corpus.read(&embedder)?;
     let dataset = corpus.dataset();
 

@@ -17,6 +17,7 @@
 //! assert!(ModelConfig { width: 0, ..config }.validate().unwrap_err().contains("width"));
 //! ```
 
+mod candidates;
 mod center;
 mod config;
 mod embedder;
@@ -37,6 +38,7 @@ mod stored_tokens;
 mod text_reader;
 mod towers;
 
+pub use candidates::Candidates;
 pub use config::{ConditionedSide, ModalityShape, ModelConfig, RelationInText};
 pub use embedder::{Embedder, Embeddings, ReadRelation, RelationQuery};
 pub use encoded_items::EncodedItems;

@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use rcml_data::{Dataset, Item};
 use rcml_eval::{Scorer, TfIdfQuery, TfIdfScorer, View, blend};
-use rcml_kernels::row_products;
-use rcml_model::{Nearest, ReadRelation};
+use rcml_model::{Candidates, Embedder, Nearest, ReadRelation, RelationQuery};
 use serde_json::{Value, json};
 
 use crate::corpus::{Corpus, CorpusArguments};
@@ -17,7 +16,7 @@ use crate::failure::{Failure, Result};
 use crate::output::{note, print, print_json};
 use crate::progress::Progress;
 use crate::run::{PictureArguments, Run, read_items};
-use questions::{Answers, Ends, Questions, check, read};
+use questions::{Questions, check, read};
 use start::{Start, StartArguments};
 
 #[derive(Debug, Args)]
@@ -70,9 +69,6 @@ fn share(text: &str) -> Result<f32, String> {
     share.ok_or_else(|| "expected a number from 0 to 1".into())
 }
 
-/// Scores held at a time, which bounds memory whatever the number of questions.
-const SCORES: usize = 1 << 24;
-
 /// Items that ask encoded at a time.
 const CHUNK: usize = 4096;
 
@@ -81,121 +77,155 @@ pub(crate) fn run(arguments: &SearchArguments) -> Result<()> {
     if arguments.relation.iter().any(|words| words.trim().is_empty()) {
         return Err(Failure::input("--relation: expected words, found none"));
     }
-    let embedder = run.embedder(&arguments.device)?;
-    let mut corpus = Corpus::open(&arguments.corpus, &embedder)?;
+    let embedder = &run.embedder(&arguments.device)?;
+    let corpus = &Corpus::open(&arguments.corpus, embedder)?;
     let start = arguments.start.find(corpus.dataset())?;
     let known = &corpus.dataset().relations;
-    let relations: Vec<Ends> = arguments.relation.iter().map(|words| embedder.ends(known, words)).collect();
-    let targets: Vec<ReadRelation> =
-        relations.iter().map(|(_, target)| embedder.read_relation(target)).collect::<Result<_, _>>()?;
-    let n = corpus.dataset().items.len();
-    let mut questions = Questions::new(relations.len());
-    let mut kept = Vec::new();
-    let asking: Vec<u32> = match &start {
-        Start::New(new) => {
-            check(&embedder, new)?;
-            let reader = read_items(&embedder, new, &[0])?;
-            if !reader.image_problems().is_empty() {
-                return Err(Failure::input("--image: expected a picture that can be read"));
-            }
-            questions.ask(&embedder, &embedder.encode(&reader, &[0], &|_| {})?, &relations)?;
-            corpus.read(&embedder)?;
-            // A number that no candidate has.
-            vec![n as u32]
-        }
-        Start::Items(asking) => {
-            corpus.read(&embedder)?;
-            for chunk in asking.chunks(CHUNK) {
-                questions.ask(&embedder, &corpus.items(chunk, &embedder)?, &relations)?;
-            }
-            // Before the work on all others.
-            if let Some(at) = questions.present.iter().position(|present| !present) {
-                let id = &corpus.dataset().items[asking[at] as usize].id;
-                let reads = read(&embedder);
-                return Err(Failure::input(format!("--item {id}: it has none of what the model reads: {reads}")));
-            }
-            asking.clone()
-        }
-        Start::Every => {
-            corpus.read(&embedder)?;
-            let progress = Progress::new("embedding", n);
-            for number in 0..corpus.chunks() {
-                let encoded = corpus.chunk(number, &embedder, &|done| progress.set(done))?;
-                questions.ask(&embedder, &encoded, &relations)?;
-                // To read them again from an index takes less than memory for their vectors is worth; to encode them again does not.
-                if let Corpus::Data { .. } = corpus {
-                    kept.push(Answers::new(&embedder, &encoded, &targets)?);
-                }
-            }
-            progress.finish();
-            (0..n as u32).collect()
-        }
-    };
-
-    let named = with_new(arguments.words > 0.0, corpus.dataset(), &start);
-    let everything: Vec<u32> = (0..n as u32).collect();
-    let mut words = named.as_ref().map(|named| TfIdfScorer::new(named, &everything, TfIdfQuery::ItemAndRelation));
-    let mut nearest = vec![Nearest::new(asking.len(), arguments.k); relations.len()];
-    let (mut absent, mut scores) = (0, Vec::new());
-    let progress = Progress::new("searching", n);
-    let mut kept = kept.into_iter();
-    for number in 0..corpus.chunks() {
-        let answers = match kept.next() {
-            Some(answers) => answers,
-            None => Answers::new(&embedder, &corpus.chunk(number, &embedder, &|done| progress.set(done))?, &targets)?,
-        };
-        let candidates = answers.first..answers.first + answers.present.len() as u32;
-        let width = answers.present.len().max(1);
-        absent += answers.present.iter().filter(|present| !**present).count();
-        let block = (SCORES / width).max(1);
-        for (number, relation) in arguments.relation.iter().enumerate() {
-            let queries = questions.relations[number].chunks(block * embedder.width());
-            for (at, (asking, queries)) in asking.chunks(block).zip(queries).enumerate() {
-                scores.resize(asking.len() * width, 0.0);
-                row_products(queries, &answers.relations[number], embedder.width(), &mut scores);
-                if let Some(words) = &mut words {
-                    let of = &everything[candidates.start as usize..candidates.end as usize];
-                    let shared = words.text_scores(relation, &View::avg(), asking, of)?.unwrap_or_default();
-                    let scores = scores.iter_mut().zip(shared);
-                    scores.for_each(|(score, shared)| *score = blend(*score, shared, arguments.words));
-                }
-                for (item, row) in asking.iter().zip(scores.chunks_mut(width)) {
-                    let absent = answers.present.iter().zip(row.iter_mut()).filter(|(present, _)| !**present);
-                    absent.for_each(|(_, score)| *score = f32::NAN);
-                    // An item is no answer to itself.
-                    if let Some(own) = item.checked_sub(candidates.start).and_then(|own| row.get_mut(own as usize)) {
-                        *own = f32::NAN;
-                    }
-                }
-                nearest[number].add(at * block, candidates.start, &scores, width);
-            }
-        }
-    }
-    progress.finish();
-    if absent > 0 {
-        note(&format!("{absent} of {n} items are left out: they have none of what the model reads"));
-    }
-    let several = asking.len() * relations.len() > 1;
-    for (relation, nearest) in arguments.relation.iter().zip(nearest) {
-        let found = asking.iter().zip(nearest.finish()).zip(&questions.present);
-        for ((item, found), _) in found.filter(|(_, present)| **present) {
-            let item = match &start {
-                Start::New(new) => &new.items[0],
-                _ => &corpus.dataset().items[*item as usize],
-            };
-            arguments.show(corpus.dataset(), item, relation, &found, several)?;
-        }
-    }
-    Ok(())
+    let relations = arguments.relation.iter().map(|words| {
+        let (source, target) = embedder.ends(known, words);
+        Ok((source, embedder.read_relation(&target)?))
+    });
+    let relations: Vec<(RelationQuery, ReadRelation)> = relations.collect::<Result<_>>()?;
+    let (sources, targets): (Vec<RelationQuery>, Vec<ReadRelation>) = relations.into_iter().unzip();
+    let search = Search { arguments, embedder, corpus, start, sources, targets };
+    let (questions, kept) = search.ask()?;
+    let nearest = search.answer(&questions, kept)?;
+    search.show(&questions, nearest)
 }
 
-/// What words are compared in: the dataset, and behind its items a new one that asks.
-fn with_new(wanted: bool, dataset: &Dataset, start: &Start) -> Option<Dataset> {
-    let new = match start {
-        Start::New(new) => new.items.as_slice(),
-        _ => &[],
-    };
-    wanted.then(|| Dataset { items: dataset.items.iter().chain(new).cloned().collect(), ..Dataset::default() })
+/// A search under way.
+struct Search<'a> {
+    arguments: &'a SearchArguments,
+    embedder: &'a Embedder,
+    corpus: &'a Corpus,
+    start: Start,
+    /// What queries are embedded under, for each relation.
+    sources: Vec<RelationQuery>,
+    /// The same of candidates.
+    targets: Vec<ReadRelation>,
+}
+
+impl Search<'_> {
+    /// The items that ask; and those that answer, where both are all items of a dataset, which are encoded but once.
+    fn ask(&self) -> Result<(Questions, Vec<Candidates>)> {
+        let Self { embedder, corpus, sources, .. } = self;
+        let n = corpus.dataset().items.len();
+        let (mut questions, mut kept) = (Questions::new(sources.len()), Vec::new());
+        match &self.start {
+            Start::New(new) => {
+                check(embedder, new)?;
+                let reader = read_items(embedder, new, &[0])?;
+                if !reader.image_problems().is_empty() {
+                    return Err(Failure::input("--image: expected a picture that can be read"));
+                }
+                // A number that no candidate has.
+                questions.items = vec![n as u32];
+                questions.ask(embedder, &embedder.encode(&reader, &[0], &|_| {})?, sources)?;
+                corpus.read(embedder)?;
+            }
+            Start::Items(asking) => {
+                corpus.read(embedder)?;
+                questions.items.clone_from(asking);
+                for chunk in asking.chunks(CHUNK) {
+                    questions.ask(embedder, &corpus.items(chunk, embedder)?, sources)?;
+                }
+                // Before the work on all others.
+                if let Some(at) = questions.present.iter().position(|present| !present) {
+                    let id = &corpus.dataset().items[asking[at] as usize].id;
+                    let reads = read(embedder);
+                    return Err(Failure::input(format!("--item {id}: it has none of what the model reads: {reads}")));
+                }
+            }
+            Start::Every => {
+                corpus.read(embedder)?;
+                questions.items = (0..n as u32).collect();
+                let progress = Progress::new("embedding", n);
+                for number in 0..corpus.chunks() {
+                    let encoded = corpus.chunk(number, embedder, &|done| progress.set(done))?;
+                    questions.ask(embedder, &encoded, sources)?;
+                    // An index is read again in less time than keeping its vectors is worth.
+                    if let Corpus::Data { .. } = corpus {
+                        kept.push(Candidates::new(embedder, &encoded, &self.targets)?);
+                    }
+                }
+                progress.finish();
+            }
+        }
+        Ok((questions, kept))
+    }
+
+    /// The best answers to every question under every relation.
+    fn answer(&self, questions: &Questions, kept: Vec<Candidates>) -> Result<Vec<Nearest>> {
+        let Self { arguments, embedder, corpus, .. } = self;
+        let n = corpus.dataset().items.len();
+        let named = self.with_new();
+        let everything: Vec<u32> = (0..n as u32).collect();
+        let mut words = named.as_ref().map(|named| TfIdfScorer::new(named, &everything, TfIdfQuery::ItemAndRelation));
+        let mut nearest = vec![Nearest::new(questions.items.len(), arguments.k); arguments.relation.len()];
+        let mut absent = 0;
+        let mut add = |candidates: Candidates| -> Result<()> {
+            let (first, width) = (candidates.first, candidates.present.len());
+            absent += candidates.present.iter().filter(|present| !**present).count();
+            for (number, relation) in arguments.relation.iter().enumerate() {
+                let queries = &questions.relations[number];
+                candidates.score(number, queries, embedder.width(), |query, scores| {
+                    let asking = &questions.items[query..query + scores.len() / width];
+                    if let Some(words) = &mut words {
+                        let others = &everything[first as usize..][..width];
+                        let shared = words.text_scores(relation, &View::avg(), asking, others)?.unwrap_or_default();
+                        let scores = scores.iter_mut().zip(shared);
+                        scores.for_each(|(score, shared)| *score = blend(*score, shared, arguments.words));
+                    }
+                    for (item, row) in asking.iter().zip(scores.chunks_mut(width)) {
+                        // An item is no answer to itself.
+                        if let Some(own) = item.checked_sub(first).and_then(|own| row.get_mut(own as usize)) {
+                            *own = f32::NAN;
+                        }
+                    }
+                    nearest[number].add(query, first, scores, width);
+                    Ok::<(), Failure>(())
+                })?;
+            }
+            Ok(())
+        };
+        if kept.is_empty() {
+            let progress = Progress::new("searching", n);
+            corpus.candidates(embedder, &self.targets, &|done| progress.set(done), add)?;
+            progress.finish();
+        } else {
+            kept.into_iter().try_for_each(&mut add)?;
+        }
+        if absent > 0 {
+            note(&format!("{absent} of {n} items are left out: they have none of what the model reads"));
+        }
+        Ok(nearest)
+    }
+
+    /// What words are compared in: the items, and behind them a new one that asks.
+    fn with_new(&self) -> Option<Dataset> {
+        let new = match &self.start {
+            Start::New(new) => new.items.as_slice(),
+            _ => &[],
+        };
+        let items = || self.corpus.dataset().items.iter().chain(new).cloned().collect();
+        (self.arguments.words > 0.0).then(|| Dataset { items: items(), ..Dataset::default() })
+    }
+
+    fn show(&self, questions: &Questions, nearest: Vec<Nearest>) -> Result<()> {
+        let dataset = self.corpus.dataset();
+        let several = questions.items.len() * nearest.len() > 1;
+        for (relation, nearest) in self.arguments.relation.iter().zip(nearest) {
+            let found = questions.items.iter().zip(nearest.finish()).zip(&questions.present);
+            for ((item, found), _) in found.filter(|(_, present)| **present) {
+                let item = match &self.start {
+                    Start::New(new) => &new.items[0],
+                    _ => &dataset.items[*item as usize],
+                };
+                self.arguments.show(dataset, item, relation, &found, several)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl SearchArguments {

@@ -1,16 +1,15 @@
-//! Queries and candidates as vectors, under each relation.
+//! Queries as vectors, under each relation.
 
 use rcml_data::Dataset;
-use rcml_model::{Embedder, Embeddings, EncodedItems, ReadRelation, RelationQuery};
+use rcml_model::{Embedder, Embeddings, EncodedItems, RelationQuery};
 
 use crate::failure::{Failure, Result};
-
-/// Both ends of a relation: the query's and the candidate's.
-pub(super) type Ends = (RelationQuery, RelationQuery);
 
 /// The items that ask, as unit vectors under every relation.
 #[derive(Debug)]
 pub(super) struct Questions {
+    /// Their numbers.
+    pub(super) items: Vec<u32>,
     /// Per relation `[queries, width]`, row-major.
     pub(super) relations: Vec<Vec<f32>>,
     /// Which queries the model reads anything of.
@@ -19,11 +18,11 @@ pub(super) struct Questions {
 
 impl Questions {
     pub(super) fn new(relations: usize) -> Self {
-        Self { relations: vec![Vec::new(); relations], present: Vec::new() }
+        Self { items: Vec::new(), relations: vec![Vec::new(); relations], present: Vec::new() }
     }
 
-    pub(super) fn ask(&mut self, embedder: &Embedder, encoded: &EncodedItems, relations: &[Ends]) -> Result<()> {
-        for (number, ((source, _), vectors)) in relations.iter().zip(&mut self.relations).enumerate() {
+    pub(super) fn ask(&mut self, embedder: &Embedder, encoded: &EncodedItems, sources: &[RelationQuery]) -> Result<()> {
+        for (number, (source, vectors)) in sources.iter().zip(&mut self.relations).enumerate() {
             let found = embedder.queries(encoded, source)?;
             // An item has the same modalities under every relation.
             if number == 0 {
@@ -32,30 +31,6 @@ impl Questions {
             vectors.extend(values(found)?);
         }
         Ok(())
-    }
-}
-
-/// Some of the items that answer, as unit vectors under every relation.
-#[derive(Debug)]
-pub(super) struct Answers {
-    /// The number of the first.
-    pub(super) first: u32,
-    /// Per relation `[candidates, width]`, row-major.
-    pub(super) relations: Vec<Vec<f32>>,
-    /// Which of them the model reads anything of.
-    pub(super) present: Vec<bool>,
-}
-
-impl Answers {
-    pub(super) fn new(embedder: &Embedder, encoded: &EncodedItems, targets: &[ReadRelation]) -> Result<Self> {
-        let first = encoded.items().first().copied().unwrap_or(0);
-        let mut answers = Self { first, relations: Vec::with_capacity(targets.len()), present: Vec::new() };
-        for target in targets {
-            let mut found = embedder.candidates_under(encoded, target)?;
-            answers.present = std::mem::take(&mut found.present);
-            answers.relations.push(values(found)?);
-        }
-        Ok(answers)
     }
 }
 

@@ -5,21 +5,18 @@ mod part;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
 use rcml_data::{Dataset, Fingerprints, Item, Relation, write_whole};
 use rcml_encoders::pretrained::Precision;
-use rcml_kernels::row_products;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::encoded_items::EncodedItems;
-use crate::{Embedder, Error, ItemReader, Nearest, RelationQuery, Result};
+use crate::{Candidates, Embedder, Error, ItemReader, Nearest, ReadRelation, RelationQuery, Result};
 use part::{Entry, Head};
 
 /// Items of a part where nobody says otherwise.
 const PART: usize = 2048;
-
-/// Scores held at a time.
-const SCORES: usize = 1 << 24;
 
 /// Name of the file that lists the parts.
 const FILE: &str = "index.json";
@@ -150,43 +147,34 @@ impl ItemIndex {
         Ok(found)
     }
 
-    /// The scores of queries (unit vectors that [`Embedder::queries`] made) with all items under a relation, in pieces: `sink` gets the number
-    /// of the piece's first query, of its first item, the scores, `[queries, items]`, and which of the items the model reads anything of.
-    ///
-    /// # Shapes
-    /// - queries: `[Q, W]`, row-major; W is [`Embedder::width`]
+    /// The items as candidates under relations, part by part in the order of the index, as many parts at a time as there are threads.
     ///
     /// # Errors
-    /// See [`Self::part`]; the tokenizer's or the device's.
-    pub fn scores(
+    /// The sink's; see [`Self::part`]; the device's.
+    pub fn candidates<E: From<Error>>(
         &self,
         embedder: &Embedder,
-        queries: &[f32],
-        relation: &RelationQuery,
-        mut sink: impl FnMut(usize, u32, &mut [f32], &[bool]),
-    ) -> Result<()> {
-        let width = embedder.width().max(1);
-        let (mut scores, relation) = (Vec::new(), embedder.read_relation(relation)?);
-        for number in 0..self.parts.len() {
-            let encoded = self.part(number, embedder)?;
-            let (first, n) = (encoded.items[0], encoded.items.len());
-            let candidates = embedder.candidates_under(&encoded, &relation)?;
-            let vectors: Vec<f32> = candidates.fused.try_into_vec_as().map_err(Error::device)?;
-            let block = (SCORES / n).max(1);
-            for (block_number, queries) in queries.chunks(block * width).enumerate() {
-                scores.resize(queries.len() / width * n, 0.0);
-                row_products(queries, &vectors, width, &mut scores);
-                sink(block_number * block, first, &mut scores, &candidates.present);
+        relations: &[ReadRelation],
+        mut sink: impl FnMut(Candidates) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let numbers: Vec<usize> = (0..self.parts.len()).collect();
+        for numbers in numbers.chunks(rayon::current_num_threads()) {
+            let of_part = |number: &usize| Candidates::new(embedder, &self.part(*number, embedder)?, relations);
+            for candidates in numbers.par_iter().map(of_part).collect::<Vec<Result<Candidates>>>() {
+                sink(candidates?)?;
             }
         }
         Ok(())
     }
 
-    /// The k items that relate best to each query under a relation: (score, item), best first. Items of which the model reads nothing are
-    /// no answers; the query's own item is one.
+    /// The k items that relate best to each query (unit vectors that [`Embedder::queries`] made) under a relation: (score, item), best first.
+    /// Items of which the model reads nothing are no answers; the query's own item is one.
+    ///
+    /// # Shapes
+    /// - queries: `[Q, W]`, row-major; W is [`Embedder::width`]
     ///
     /// # Errors
-    /// See [`Self::scores`].
+    /// See [`Self::candidates`]; the tokenizer's.
     pub fn nearest(
         &self,
         embedder: &Embedder,
@@ -194,12 +182,13 @@ impl ItemIndex {
         relation: &RelationQuery,
         k: usize,
     ) -> Result<Vec<Vec<(f32, u32)>>> {
-        let mut nearest = Nearest::new(queries.len() / embedder.width().max(1), k);
-        self.scores(embedder, queries, relation, |query, first, scores, present| {
-            for row in scores.chunks_mut(present.len()) {
-                row.iter_mut().zip(present).filter(|(_, has)| !**has).for_each(|(score, _)| *score = f32::NAN);
-            }
-            nearest.add(query, first, scores, present.len());
+        let (width, relation) = (embedder.width().max(1), embedder.read_relation(relation)?);
+        let mut nearest = Nearest::new(queries.len() / width, k);
+        self.candidates(embedder, &[relation], |candidates| {
+            candidates.score(0, queries, width, |query, scores| {
+                nearest.add(query, candidates.first, scores, candidates.present.len());
+                Ok::<(), Error>(())
+            })
         })?;
         Ok(nearest.finish())
     }
