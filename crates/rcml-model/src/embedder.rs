@@ -180,7 +180,7 @@ impl Embedder {
                     encoded.modalities.push(column);
                 }
                 let column = &mut encoded.modalities[slot];
-                column.chunks.push(Chunk::Tensors(self.keep(modality.tokens)));
+                column.chunks.push(Chunk::fresh(self.keep(modality.tokens)));
                 column.present.extend(modality.present);
             }
             if let Some(exact) = &self.exact {
@@ -271,7 +271,7 @@ impl Embedder {
             }
             let texts = self.texts.read_once(texts)?;
             let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
-            column.chunks.push(Chunk::Tensors(self.keep(tokens)));
+            column.chunks.push(Chunk::fresh(self.keep(tokens)));
         }
         let items: Vec<u32> = (0..texts.len() as u32).collect();
         let texts = match self.config.relation_in_text.behind_queries() {
@@ -356,7 +356,7 @@ impl Embedder {
             for chunk in texts.chunks(self.chunk()) {
                 let texts = self.texts.read_once(chunk)?;
                 let tokens = self.model.encode_text(&self.config, &texts, &self.device).ok_or_else(other_encoder)?;
-                column.chunks.push(Chunk::Tensors(self.keep(tokens)));
+                column.chunks.push(Chunk::fresh(self.keep(tokens)));
             }
         }
         Ok(extended)

@@ -32,12 +32,16 @@ pub(crate) struct EncodedColumn {
 #[derive(Debug, Clone)]
 pub(crate) enum Chunk {
     /// Fresh from the encoder.
-    Tensors(Tokens),
+    Tensors(Box<Tokens>),
     /// Of an index.
     Stored(StoredTokens),
 }
 
 impl Chunk {
+    pub(crate) fn fresh(tokens: Tokens) -> Self {
+        Self::Tensors(Box::new(tokens))
+    }
+
     /// As tensors.
     pub(crate) fn tokens(&self) -> Cow<'_, Tokens> {
         match self {
@@ -80,7 +84,7 @@ impl EncodedItems {
                     return all.clone();
                 }
                 let tokens = all.tokens();
-                Chunk::Tensors(tokens.select(self.within(*chunk, piece, &tokens.states.device())))
+                Chunk::fresh(tokens.select(self.within(*chunk, piece, &tokens.states.device())))
             });
             EncodedColumn {
                 name: column.name.clone(),
@@ -167,7 +171,7 @@ mod tests {
         let words: Vec<_> = pieces().map(|(start, end)| rows(start, end)).collect();
         let chunks = words
             .iter()
-            .map(|rows| Chunk::Tensors(Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)))
+            .map(|rows| Chunk::fresh(Tokens::with_summary_first(rows.clone().unsqueeze_dim(1), None)))
             .collect();
         let present = items.iter().map(|item| item % 2 == 0).collect();
         let text = EncodedColumn { name: "text".into(), chunks, present };
