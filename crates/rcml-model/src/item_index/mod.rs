@@ -203,6 +203,8 @@ pub struct IndexBuilder<'a> {
     precision: Precision,
     part: usize,
     model: String,
+    /// Names of the parts that the index of before lists.
+    before: Vec<String>,
     old: Vec<Old>,
     new: Vec<u32>,
     entries: Vec<Entry>,
@@ -258,8 +260,8 @@ impl<'a> IndexBuilder<'a> {
         // Parts of the index itself come in its order, and those that an interrupted call has left behind them.
         let listed = std::fs::read_to_string(folder.join(FILE)).ok();
         let listed: Option<Contents> = listed.and_then(|text| serde_json::from_str(&text).ok());
-        let listed: Vec<PathBuf> =
-            listed.into_iter().flat_map(|contents| contents.parts).map(|name| folder.join(name)).collect();
+        let before: Vec<String> = listed.into_iter().flat_map(|contents| contents.parts).collect();
+        let listed: Vec<PathBuf> = before.iter().map(|name| folder.join(name)).collect();
         let mut others: Vec<PathBuf> =
             files.into_iter().filter(|file| is_part(file) && !listed.contains(file)).collect();
         others.sort();
@@ -282,7 +284,7 @@ impl<'a> IndexBuilder<'a> {
             symmetric: relation.symmetric,
         };
         let relations = dataset.relations.iter().map(relation).collect();
-        Ok(Self { folder: folder.into(), embedder, precision, part: PART, model, old, new, entries, relations })
+        Ok(Self { folder: folder.into(), embedder, precision, part: PART, model, before, old, new, entries, relations })
     }
 
     /// With another number of items in a part (2,048 at first), which bounds the memory of building and asking.
@@ -328,9 +330,10 @@ impl<'a> IndexBuilder<'a> {
         let path = self.folder.join(FILE);
         let text = serde_json::to_string_pretty(&contents).map_err(|error| Error::file(&path, error))?;
         write_whole(&path, |part| std::fs::write(part, text + "\n")).map_err(|error| Error::file(&path, error))?;
-        // Nobody asks for what is not listed any more.
+        let kept: HashSet<&String> = contents.parts.iter().chain(&self.before).collect();
+        // Who has opened the index of before still asks its parts; those of the one before that are gone.
         let files = std::fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|file| file.path());
-        for file in files.filter(|file| is_part(file) && !contents.parts.contains(&file_name(file))) {
+        for file in files.filter(|file| is_part(file) && !kept.contains(&file_name(file))) {
             std::fs::remove_file(&file).map_err(|error| Error::file(&file, error))?;
         }
         ItemIndex::open(&self.folder, self.embedder)

@@ -81,18 +81,23 @@ pub(super) fn write(
     written.map_err(|error| Error::file(path, error))
 }
 
-/// What a part says of itself; `None` for a file that is none.
+/// What a part says of itself; `None` for a file that is none, or is not whole.
 pub(super) fn head(path: &Path) -> Option<Head> {
     let mut file = File::open(path).ok()?;
+    let all = file.metadata().ok()?.len();
     let mut length = [0; 8];
     file.read_exact(&mut length).ok()?;
     let length = u64::from_le_bytes(length);
-    if length > file.metadata().ok()?.len() {
+    if length > all {
         return None;
     }
     let mut text = Vec::with_capacity(length as usize);
     file.take(length).read_to_end(&mut text).ok()?;
     let header: serde_json::Value = serde_json::from_slice(&text).ok()?;
+    let ends = header.as_object()?.values().filter_map(|tensor| tensor.get("data_offsets")?.get(1)?.as_u64());
+    if 8 + length + ends.max().unwrap_or(0) != all {
+        return None;
+    }
     let head: Head = serde_json::from_str(header.get("__metadata__")?.get(HEAD)?.as_str()?).ok()?;
     let whole = head.ends.last().copied().unwrap_or(0) == head.items.len()
         && head.ends.is_sorted()
