@@ -163,26 +163,13 @@ fn found<'a>(path: &Path, tensors: &SafeTensors<'a>, name: &str, rows: usize, ax
 fn values(path: &Path, tensors: &SafeTensors, name: &str, rows: usize, axes: usize) -> Result<(Vec<f32>, Vec<usize>)> {
     let found = found(path, tensors, name, rows, axes)?;
     let (shape, bytes) = (found.shape().to_vec(), found.data());
-    let mut values = vec![0.0f32; shape.iter().product()];
-    if found.dtype() == Dtype::F16 {
-        widen(bytes, &mut values);
+    let unaligned = |error: bytemuck::PodCastError| Error::file(path, format!("{name}: {error}"));
+    let values = if found.dtype() == Dtype::F16 {
+        bytemuck::try_cast_slice::<_, f16>(bytes).map_err(unaligned)?.to_f32_vec()
     } else {
-        values.iter_mut().zip(bytes.as_chunks().0).for_each(|(value, bytes)| *value = f32::from_le_bytes(*bytes));
-    }
+        bytemuck::try_cast_slice(bytes).map_err(unaligned)?.to_vec()
+    };
     Ok((values, shape))
-}
-
-/// Halves to floats: many at a time, which the processor has an instruction for.
-fn widen(bytes: &[u8], out: &mut [f32]) {
-    const BLOCK: usize = 1 << 14;
-    out.par_chunks_mut(BLOCK).zip(bytes.par_chunks(2 * BLOCK)).for_each(|(out, bytes)| {
-        let mut halves = [f16::ZERO; 512];
-        for (out, bytes) in out.chunks_mut(halves.len()).zip(bytes.chunks(2 * halves.len())) {
-            let halves = &mut halves[..out.len()];
-            halves.iter_mut().zip(bytes.as_chunks().0).for_each(|(half, bytes)| *half = f16::from_le_bytes(*bytes));
-            halves.convert_to_f32_slice(out);
-        }
-    });
 }
 
 /// Values on their way to a file.
