@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! rcml index run --data shop --out shop.index
-//! printf 'p17\tgoes with it\n' | cargo run --release -p rcml --example serve -- run shop.index
+//! cargo build --release --workspace --examples
+//! printf 'p17\tgoes with it\n' | target/release/examples/serve run shop.index
 //! ```
 
 use std::error::Error;
