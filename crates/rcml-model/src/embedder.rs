@@ -1,10 +1,10 @@
 //! A trained model at work.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use rcml_attention::{Modulate, Pool, PreparedRelations, Relations};
+use rcml_attention::{Modulate, Pool, Relations};
 use rcml_data::{Dataset, ImageConfig, OnCorrupt, Relation, Role};
 use rcml_encoders::{TextTokenizer, Tokens, WordStart};
 use rcml_kernels::l2_normalize;
@@ -14,8 +14,8 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
 use crate::encoded_items::{Chunk, EncodedColumn, EncodedItems, ends};
 use crate::{
-    ConditionedSide, Error, ExactWords, FusionConfig, ItemReader, ModelConfig, Rcml, RelationInText, Result, Roles,
-    TextReader, Towers, load_weights,
+    ConditionedSide, Error, ExactWords, FusionConfig, ItemReader, ModelConfig, Rcml, ReadRelation, RelationInText,
+    RelationQuery, Result, Roles, TextReader, Towers, load_weights,
 };
 
 /// Items encoded at a time: bounds the memory of the encoders' activations.
@@ -36,24 +36,6 @@ pub struct Embedder {
     exact: Option<Arc<ExactWords>>,
     /// The folder that it was loaded from.
     run: Option<PathBuf>,
-}
-
-/// A relation as words, and the end of it that items are embedded as.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum RelationQuery {
-    /// A relation and a role.
-    Relation(String, Role),
-    /// The generic "same item" relation.
-    SameItem,
-}
-
-/// A relation that has passed the text encoder.
-#[derive(Debug)]
-pub struct ReadRelation {
-    embedding: Relations,
-    prepared: OnceLock<Option<PreparedRelations>>,
-    /// Whether it is that of the same item.
-    generic: bool,
 }
 
 /// Unit vectors of N items under one relation. D is the model's width, and that of the [words](ExactWords) beside it where there are
@@ -244,9 +226,7 @@ impl Embedder {
     /// The tokenizer's or the device's.
     pub fn read_relation(&self, relation: &RelationQuery) -> Result<ReadRelation> {
         let embedding = self.relation_embedding(relation)?;
-        // Only what an index holds is conditioned outside of the device.
-        let prepared = OnceLock::new();
-        Ok(ReadRelation { embedding, prepared, generic: *relation == RelationQuery::SameItem })
+        Ok(ReadRelation::new(embedding, *relation == RelationQuery::SameItem))
     }
 
     /// Embeds encoded items under no relation.
@@ -308,9 +288,7 @@ impl Embedder {
             let rows = column.chunks.iter().map(|chunk| {
                 let Some(relation) = relation else { return Ok(conditioner.unconditioned(&chunk.tokens())) };
                 if let (Chunk::Stored(stored), false) = (chunk, relation.generic) {
-                    let prepared = relation.prepared.get_or_init(|| conditioner.prepare(relation.embedding.clone()));
-                    return stored
-                        .condition(prepared.as_ref().ok_or_else(|| Error::device("no values of a relation"))?);
+                    return stored.condition(relation.prepared(conditioner)?);
                 }
                 let tokens = chunk.tokens();
                 let ([n, _, d], h) = (tokens.dims(), relation.embedding.clone());

@@ -83,6 +83,7 @@ pub(super) fn write(
 
 /// What a part says of itself; `None` for a file that is none, or is not whole.
 pub(super) fn head(path: &Path) -> Option<Head> {
+    // The safetensors library reads a header of a whole file in memory alone; here it is a thousandth of the file.
     let mut file = File::open(path).ok()?;
     let all = file.metadata().ok()?.len();
     let mut length = [0; 8];
