@@ -39,6 +39,20 @@ void replace_ptx(string &text, const string &instruction, const string &kind, co
     }
 }
 
+// Each product of matrices becomes a call with all that its statement names, its results first.
+void replace_products(string &text) {
+    const string instruction = "asm (\"mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32";
+    for (size_t start; (start = text.find(instruction)) != string::npos;) {
+        size_t at = text.find(";\"", start) + 2, end = text.find(';', at);
+        string call = "software_mma(";
+        for (size_t open; (open = text.find('(', at)) < end && open != string::npos;) {
+            at = text.find(')', open);
+            call += (call.back() == '(' ? "" : ", ") + text.substr(open + 1, at - open - 1);
+        }
+        text.replace(start, end - start, call + ")");
+    }
+}
+
 // The source as C++: types that thread.h has and headers go, shared memory is where the block has it.
 string translated(const string &source) {
     std::istringstream lines(source);
@@ -51,6 +65,7 @@ string translated(const string &source) {
         size_t end = text.find("[];", start), name = text.rfind(' ', end);
         text.replace(start, end + 2 - start, "char *" + text.substr(name, end - name) + " = software::shared");
     }
+    replace_products(text);
     replace_ptx(text, "asm(\"max.NaN.f32", "\"f\"(", "f", "software_max_nan");
     replace_ptx(text, "asm(\"min.NaN.f32", "\"f\"(", "f", "software_min_nan");
     replace_ptx(text, "asm volatile(\"atom.relaxed.add.f32", "\"f\"(", "l", "software_add");

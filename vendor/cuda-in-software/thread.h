@@ -139,6 +139,31 @@ template <class F> void store_matrix_sync(float *to, const F &from, unsigned str
 } // namespace nvcuda::wmma
 
 // What stands as PTX in the sources.
+// A warp's product of 16 x 8 and 8 x 8 values, of which tf32's ten bits of mantissa count, added to 16 x 8 sums.
+inline float software_tf32(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    bits &= ~0x1fffu;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+inline void software_mma(float &d0, float &d1, float &d2, float &d3, float a0, float a1, float a2, float a3, float b0, float b1,
+                         float c0, float c1, float c2, float c3) {
+    struct Operands {
+        float a[4], b[2];
+    } own{{a0, a1, a2, a3}, {b0, b1}};
+    for (float &value : own.a) value = software_tf32(value);
+    for (float &value : own.b) value = software_tf32(value);
+    software::wait_for_warp(&own);
+    auto of = [](uint32_t lane) { return static_cast<Operands *>(software::slot_of(lane)); };
+    uint32_t row = software::lane() / 4, column = software::lane() % 4 * 2;
+    float sums[4] = {c0, c1, c2, c3};
+    for (uint32_t k = 0; k < 8; k++)
+        for (uint32_t i = 0; i < 4; i++)
+            sums[i] += of(row * 4 + k % 4)->a[k / 4 * 2 + i / 2] * of((column + i % 2) * 4 + k % 4)->b[k / 4];
+    software::wait_for_warp(nullptr);
+    d0 = sums[0], d1 = sums[1], d2 = sums[2], d3 = sums[3];
+}
 inline float software_max_nan(float a, float b) { return a != a || b != b ? NAN : std::max(a, b); }
 inline float software_min_nan(float a, float b) { return a != a || b != b ? NAN : std::min(a, b); }
 inline float software_add(const float *to, float value) {

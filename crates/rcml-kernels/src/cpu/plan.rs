@@ -2,9 +2,10 @@
 
 /// How relation pooling is computed. All give the same values up to rounding.
 ///
-/// GPUs have two ways besides `Composed`, for few query rows an item, with planes (subgroups) where the device has them, and for
-/// many, which needs none. `Auto` chooses by the shape, `Resident` takes the way for few rows, `Streamed` takes it without planes,
-/// and `Packed` makes the gradients of tokens and of queries one after the other where `Auto` makes them together.
+/// GPUs have three ways besides `Composed`: for few query rows an item, with planes (subgroups) where the device has them; for
+/// many, by multiply-adds, which needs none; and for many by tensor cores. `Auto` chooses by the shape and the device,
+/// `MultiplyAdds` leaves tensor cores out, and `Packed` besides makes the gradients of tokens and of queries one after the other;
+/// `Resident` takes the way for few rows, and `Streamed` takes it without planes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
 pub enum Algorithm {
     /// Chosen by the shape.
@@ -18,6 +19,8 @@ pub enum Algorithm {
     Resident,
     /// As `Resident`, with the matrix products of a library that packs its operands.
     Packed,
+    /// As `Auto`, without tensor cores.
+    MultiplyAdds,
 }
 
 /// What [`Algorithm`] comes down to for one shape.
@@ -43,10 +46,12 @@ impl Plan {
     /// The plan for items of `t` tokens of width `d` under `queries` queries (relations times heads).
     pub(super) fn new(algorithm: Algorithm, t: usize, d: usize, queries: usize) -> Self {
         let algorithm = match algorithm {
-            Algorithm::Auto | Algorithm::Composed if queries <= STREAMED_QUERIES => Algorithm::Streamed,
-            Algorithm::Auto | Algorithm::Composed if queries < PACKED_QUERIES => Algorithm::Resident,
-            Algorithm::Auto | Algorithm::Composed => Algorithm::Packed,
-            forced => forced,
+            Algorithm::Streamed | Algorithm::Resident | Algorithm::Packed => algorithm,
+            Algorithm::Auto | Algorithm::MultiplyAdds | Algorithm::Composed => match queries {
+                ..=STREAMED_QUERIES => Algorithm::Streamed,
+                ..PACKED_QUERIES => Algorithm::Resident,
+                PACKED_QUERIES.. => Algorithm::Packed,
+            },
         };
         let values = if algorithm == Algorithm::Streamed { FIRST_LEVEL } else { SECOND_LEVEL };
         let most = (values / d.max(1)).max(1);

@@ -14,6 +14,7 @@ use cubecl::server::CubeCountSelection;
 use super::plan::{Hardware, Plan};
 use super::table::Table;
 use super::wide::{Way, Wide};
+use super::mma::{self, Mma};
 use super::{corrections, forward, query_gradients, token_gradients, wide};
 use crate::PairList;
 use crate::cpu::{Algorithm, Needs};
@@ -21,6 +22,8 @@ use crate::cpu::{Algorithm, Needs};
 /// Cubes that the queries' gradient is spread over at least, where there are so many items: a few for each multiprocessor of
 /// a large GPU. Fixed, so that sums are the same on every device.
 const SPREAD: usize = 512;
+/// As [`SPREAD`], of cubes that have more shared memory and registers: two for each multiprocessor of a large GPU.
+const MMA_SPREAD: usize = 256;
 
 /// The operation's inputs, contiguous, and how they are cut.
 pub(super) struct Launch<'a> {
@@ -37,16 +40,57 @@ pub(super) struct Launch<'a> {
     pub(super) wide: Option<Both>,
     /// For the gradients of tokens and queries together, where one block has all rows of an item.
     pub(super) joint: Option<Wide>,
+    /// Taken instead of both where the device multiplies matrices.
+    pub(super) mma: Option<Mma>,
+}
+
+/// Which ways may be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ways {
+    /// The one for many rows.
+    pub(super) wide: bool,
+    /// In it, the gradients of tokens and queries together.
+    pub(super) joint: bool,
+    /// That of matrix units.
+    pub(super) mma: bool,
+}
+
+impl Ways {
+    /// `None`: Burn's own operations.
+    fn of(algorithm: Algorithm) -> Option<Self> {
+        let ways = |[wide, joint, mma]: [bool; 3]| Some(Self { wide, joint, mma });
+        match algorithm {
+            Algorithm::Auto => ways([true, true, true]),
+            Algorithm::MultiplyAdds => ways([true, true, false]),
+            Algorithm::Packed => ways([true, false, false]),
+            Algorithm::Resident | Algorithm::Streamed => ways([false; 3]),
+            Algorithm::Composed => None,
+        }
+    }
 }
 
 /// Calls a kernel: that for many rows where there is a plan for them, otherwise that for few, which takes the same arguments.
 macro_rules! launch {
-    ($launch:ident, $way:ident, $($kernel:ident)::+($($argument:expr,)*)) => {
+    ($launch:ident, $way:ident, $($kernel:ident)::+($client:expr, $count:expr, $($argument:expr,)*)) => {{
+        let units = $launch.plan.cube_dim();
         match $launch.wide {
             Some(Both { $way: plan, .. }) => {
-                wide::$($kernel)::+::launch_unchecked($($argument,)* plan, $launch.element)
+                wide::$($kernel)::+::launch_unchecked($client, $count, units, $($argument,)* plan, $launch.element)
             }
-            None => $($kernel)::+::launch_unchecked($($argument,)* $launch.plan, $launch.element),
+            None => $($kernel)::+::launch_unchecked($client, $count, units, $($argument,)* $launch.plan, $launch.element),
+        }
+    }};
+}
+
+/// As [`launch`]; that for matrix units where there is a plan for them.
+macro_rules! launch_any {
+    ($launch:ident, $way:ident, $($kernel:ident)::+($client:expr, $count:expr, $($argument:expr,)*)) => {
+        match $launch.mma {
+            Some(plan) => {
+                let units = plan.base.cube_dim();
+                mma::$($kernel)::+::launch_unchecked($client, $count, units, $($argument,)* plan, $launch.element)
+            }
+            None => launch!($launch, $way, $($kernel)::+($client, $count, $($argument,)*)),
         }
     };
 }
@@ -60,8 +104,7 @@ pub(super) struct Both {
 
 impl<'a> Launch<'a> {
     /// `None` for what the kernels do not take: other types, shapes without values, rows that do not fit, and
-    /// [`Algorithm::Composed`]. Of the others `Resident` takes the way for few rows also for many, `Streamed` does so without
-    /// planes, as on a device that has none, and `Packed` takes the gradients of tokens and queries one after the other.
+    /// [`Algorithm::Composed`]. What the others are here [`Algorithm`] says.
     pub(super) fn new(
         tokens: &CubeTensor,
         bias: &CubeTensor,
@@ -69,23 +112,18 @@ impl<'a> Launch<'a> {
         pairs: Option<&'a PairList>,
         algorithm: Algorithm,
     ) -> Option<Self> {
-        if algorithm == Algorithm::Composed {
-            return None;
-        }
+        let ways = Ways::of(algorithm)?;
         let mut hardware = Hardware::of(&tokens.client);
         if algorithm == Algorithm::Streamed {
             hardware.plane = None;
         }
-        let wide = !matches!(algorithm, Algorithm::Resident | Algorithm::Streamed);
-        let launch = Self::on(hardware, wide, tokens, bias, queries, pairs)?;
-        let joint = launch.joint.filter(|_| algorithm != Algorithm::Packed);
-        Some(Self { joint, ..launch })
+        Self::on(hardware, ways, tokens, bias, queries, pairs)
     }
 
-    /// [`Self::new`] as on a device that has `hardware`; `wide`: whether many rows may have a way of their own.
+    /// [`Self::new`] as on a device that has `hardware`, by one of `ways`.
     pub(super) fn on(
         hardware: Hardware,
-        wide: bool,
+        ways: Ways,
         tokens: &CubeTensor,
         bias: &CubeTensor,
         queries: &CubeTensor,
@@ -115,39 +153,42 @@ impl<'a> Launch<'a> {
         let vector = [4, 2, 1].into_iter().find(|vector| d.is_multiple_of(*vector))?;
         let (sizes, kinds) = ([t, d, rows], [pairs.is_some(), biased]);
         let plan = Plan::new(hardware, sizes, vector, kinds)?;
-        let many = |way| if wide { Wide::new(hardware, sizes, vector, kinds, way) } else { None };
+        let many = |way| if ways.wide { Wide::new(hardware, sizes, vector, kinds, way) } else { None };
         let wide = many(Way::Tiles).zip(many(Way::Blocks)).map(|(tiles, blocks)| Both { tiles, blocks });
-        let joint = wide.map(|wide| wide.tiles).filter(|plan| pairs.is_none() && rows <= plan.base.rows);
+        let joint = wide.map(|wide| wide.tiles).filter(|plan| ways.joint && pairs.is_none() && rows <= plan.base.rows);
+        // Half precision has no more digits than tf32.
+        let exact = tokens.dtype() != DType::F32;
+        let mma = if ways.mma { Mma::new(hardware, sizes, kinds, exact) } else { None };
         let [tokens, bias, queries] = [tokens, bias, queries].map(|tensor| into_contiguous(tensor.clone()));
-        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide, joint })
+        Some(Self { tokens, bias, queries, pairs, dims: [n, t, d, r, h], vector, element, plan, wide, joint, mma })
     }
 
     /// P and the softmax's statistics.
     pub(super) fn forward(&self) -> (CubeTensor, CubeTensor) {
         let [n, t, d, r, h] = self.dims;
+        let rows = self.mma.map_or(self.rows(), |mma| mma.base.rows);
         let [pooled, stats] = [d, 2].map(|width| match &self.pairs {
             Some(table) => self.empty(&[table.pairs.len(), h, width], DType::F32),
             None => self.empty(&[n, r, h, width], DType::F32),
         });
         let (table, cubes) = match &self.pairs {
             Some(table) => {
-                let (table, cubes) = table.blocks(self.rows());
+                let (table, cubes) = table.blocks(rows);
                 (self.upload(&table), cubes)
             }
-            None => (self.nothing(), n * (r * h).div_ceil(self.rows())),
+            None => (self.nothing(), n * (r * h).div_ceil(rows)),
         };
         let [tokens, bias, queries] = self.inputs();
         // SAFETY: past their ends the kernel neither reads (tokens, bias) nor writes (result rows), and rows are those that
         // `PairList` has checked.
         #[allow(unsafe_code, reason = "without checks of every index")]
         unsafe {
-            launch!(
+            launch_any!(
                 self,
                 tiles,
                 forward::pool(
                     &self.tokens.client,
                     self.count(cubes),
-                    self.plan.cube_dim(),
                     address(&[&self.tokens, &pooled]),
                     self.vector,
                     tokens,
@@ -175,13 +216,30 @@ impl<'a> Launch<'a> {
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let [pooled, stats, grad] = [pooled, stats, grad].map(into_contiguous);
         let saved = self.corrections(pooled, stats, &grad);
-        if let Some(plan) = self.joint.filter(|_| (needs.tokens || needs.bias) && needs.queries) {
-            return self.of_both(&grad, &saved, plan);
-        }
+        let of_tokens = needs.tokens || needs.bias;
+        let (tokens, queries) = match (self.mma, self.joint) {
+            (Some(plan), _) => {
+                // Half precision is too short for the sum of what several blocks give.
+                let addable = self.most() <= plan.base.rows || self.tokens.dtype() == DType::F32;
+                self.by_matrices(&grad, &saved, plan, [of_tokens && addable, needs.queries && self.pairs.is_none()])
+            }
+            (None, Some(plan)) if of_tokens && needs.queries => {
+                let (tokens, bias, queries) = self.of_both(&grad, &saved, plan);
+                (Some((tokens, bias)), Some(queries))
+            }
+            _ => (None, None),
+        };
         let unneeded = || self.empty(&[0], DType::F32);
-        let (d_tokens, d_bias) =
-            if needs.tokens || needs.bias { self.of_tokens(&grad, &saved) } else { (unneeded(), unneeded()) };
-        let d_queries = if needs.queries { self.of_queries(&grad, &saved) } else { unneeded() };
+        let (d_tokens, d_bias) = match tokens {
+            Some(tokens) => tokens,
+            None if of_tokens => self.of_tokens(&grad, &saved),
+            None => (unneeded(), unneeded()),
+        };
+        let d_queries = match queries {
+            Some(queries) => queries,
+            None if needs.queries => self.of_queries(&grad, &saved),
+            None => unneeded(),
+        };
         (d_tokens, d_bias, d_queries)
     }
 
@@ -225,7 +283,6 @@ impl<'a> Launch<'a> {
                 token_gradients::token_gradients(
                     &self.tokens.client,
                     self.count(cubes),
-                    self.plan.cube_dim(),
                     address(&[&self.tokens, grad]),
                     self.vector,
                     tokens,
@@ -283,6 +340,61 @@ impl<'a> Launch<'a> {
         (d_tokens, d_bias, self.total(parts, &(0..r * h).flat_map(sum).collect::<Vec<_>>()))
     }
 
+    /// The gradients of tokens and bias, and of queries, those that are asked for.
+    fn by_matrices(
+        &self,
+        grad: &CubeTensor,
+        saved: &CubeTensor,
+        plan: Mma,
+        [of_tokens, of_queries]: [bool; 2],
+    ) -> (Option<(CubeTensor, CubeTensor)>, Option<CubeTensor>) {
+        if !of_tokens && !of_queries {
+            return (None, None);
+        }
+        let [n, t, d, r, h] = self.dims;
+        // Something for what the kernel does not write.
+        let made = |wanted: bool, shape: &[usize], dtype| self.empty(if wanted { shape } else { &[4] }, dtype);
+        let d_tokens = made(of_tokens, &[n, t, d], self.tokens.dtype());
+        let d_bias = made(of_tokens, &[n, t], DType::F32);
+        let chunk = if of_queries { n.div_ceil(MMA_SPREAD) } else { 1 };
+        let cubes = n.div_ceil(chunk);
+        let parts = made(of_queries, &[cubes, r * h, d], DType::F32);
+        let table = self.pairs.as_ref().map_or_else(|| self.nothing(), |table| self.upload(&table.by_item()));
+        let [tokens, bias, queries] = self.inputs();
+        // SAFETY: as in `forward`; each cube writes the rows of its part, which the first of its items fills.
+        #[allow(unsafe_code, reason = "without checks of every index")]
+        unsafe {
+            mma::gradients::gradients::launch_unchecked(
+                &self.tokens.client,
+                self.count(cubes),
+                plan.base.cube_dim(),
+                address(&[&self.tokens, grad, &parts]),
+                self.vector,
+                tokens,
+                bias,
+                queries,
+                grad.clone().into_buffer_arg(),
+                saved.clone().into_buffer_arg(),
+                table,
+                d_tokens.clone().into_buffer_arg(),
+                d_bias.clone().into_buffer_arg(),
+                parts.clone().into_buffer_arg(),
+                n as u32,
+                t as u32,
+                (r * h) as u32,
+                chunk as u32,
+                cubes as u32,
+                plan,
+                of_tokens,
+                of_queries,
+                self.element,
+            );
+        }
+        let sum = |row: usize| [row, cubes, r * h].map(|x| x as u32);
+        let d_queries = of_queries.then(|| self.total(parts, &(0..r * h).flat_map(sum).collect::<Vec<_>>()));
+        (of_tokens.then_some((d_tokens, d_bias)), d_queries)
+    }
+
     fn of_queries(&self, grad: &CubeTensor, saved: &CubeTensor) -> CubeTensor {
         let [n, t, d, r, h] = self.dims;
         let block = self.rows();
@@ -312,7 +424,6 @@ impl<'a> Launch<'a> {
                 query_gradients::query_gradients(
                     client,
                     self.count(cubes),
-                    self.plan.cube_dim(),
                     address(&[&self.tokens, grad, &parts]),
                     self.vector,
                     tokens,
@@ -357,6 +468,12 @@ impl<'a> Launch<'a> {
             );
         }
         total
+    }
+
+    /// Most query rows of an item.
+    fn most(&self) -> usize {
+        let [_, _, _, r, h] = self.dims;
+        self.pairs.as_ref().map_or(r * h, Table::most)
     }
 
     /// Query rows of a block.

@@ -8,6 +8,7 @@ mod block;
 mod corrections;
 mod forward;
 mod launch;
+mod mma;
 mod plan;
 mod query_gradients;
 mod rows;

@@ -3,6 +3,8 @@
 use cubecl::features::Plane;
 use cubecl::prelude::*;
 
+use super::mma::Mma;
+
 /// Most units of a cube.
 pub(super) const UNITS: usize = 256;
 /// Most tokens of a tile and most rows of a block.
@@ -27,6 +29,8 @@ pub(super) struct Hardware {
     pub(super) shared: usize,
     /// Buffers of a kernel.
     pub(super) bindings: usize,
+    /// Whether planes multiply matrices as [`Mma::config`] says.
+    pub(super) mma: bool,
 }
 
 impl Hardware {
@@ -40,6 +44,7 @@ impl Hardware {
             units: hardware.max_units_per_cube.min(hardware.max_cube_dim.1) as usize,
             shared: hardware.max_shared_memory_size,
             bindings: hardware.max_bindings as usize,
+            mma: properties.features.matmul.mma.contains(&Mma::config()),
         }
     }
 }
@@ -145,7 +150,7 @@ mod tests {
         let mut plans = 0;
         for plane in [None, Some(8), Some(32), Some(64)] {
             for (units, shared) in [(64, 16 << 10), (256, 32 << 10), (1024, 227 << 10)] {
-                let hardware = Hardware { plane, units, shared, bindings: 16 };
+                let hardware = Hardware { plane, units, shared, bindings: 16, mma: false };
                 for d in [1, 2, 33, 70, 192, 512, 768, 1024, 4096] {
                     let vector = if d % 4 == 0 { 4 } else { 1 };
                     for (t, rows) in [(1, 1), (50, 1), (50, 11), (197, 512)] {
@@ -172,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_device_without_planes_or_buffers() {
-        let hardware = Hardware { plane: None, units: 256, shared: 32 << 10, bindings: 16 };
+        let hardware = Hardware { plane: None, units: 256, shared: 32 << 10, bindings: 16, mma: false };
         let plan = |hardware| Plan::new(hardware, [50, 512, 11], 4, [false, false]);
         assert_eq!(plan(hardware).map(|plan| (plan.lanes, plan.teams)), Some((1, 256)));
         let planes = Hardware { plane: Some(32), ..hardware };

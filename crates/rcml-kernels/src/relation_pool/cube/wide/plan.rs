@@ -111,7 +111,7 @@ mod tests {
         let mut plans = 0;
         for plane in [None, Some(8), Some(32), Some(64)] {
             for shared in [32 << 10, 48 << 10, 227 << 10] {
-                let hardware = Hardware { plane, units: 1024, shared, bindings: 16 };
+                let hardware = Hardware { plane, units: 1024, shared, bindings: 16, mma: false };
                 for d in [4, 33, 70, 192, 512, 768, 1024, 2048] {
                     let vector = if d % 4 == 0 { 4 } else { 1 };
                     for (t, rows) in [(1, 3), (50, 1), (50, 11), (77, 8), (197, 512)] {
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn few_rows_have_none_and_small_memories_smaller_strips() {
         let plan = |shared, rows| {
-            let hardware = Hardware { plane: Some(32), units: 1024, shared, bindings: 16 };
+            let hardware = Hardware { plane: Some(32), units: 1024, shared, bindings: 16, mma: false };
             Wide::new(hardware, [50, 512, rows], 4, [false, false], Way::Tiles)
         };
         assert!(plan(227 << 10, 2).is_none());
