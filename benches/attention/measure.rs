@@ -137,6 +137,9 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
         all.push(ours("composed", Ours::Pool(Algorithm::Composed), false));
         all.push(ours("Burn attention", Ours::BurnAttention, false));
         let is_gpu = *plan.device != Device::flex();
+        if is_gpu {
+            all.push(ours("multiply-adds", Ours::Pool(Algorithm::MultiplyAdds), false));
+        }
         if backward && is_gpu {
             all.push(ours("packed", Ours::Pool(Algorithm::Packed), false));
         }

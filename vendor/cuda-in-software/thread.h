@@ -140,20 +140,17 @@ template <class F> void store_matrix_sync(float *to, const F &from, unsigned str
 
 // What stands as PTX in the sources.
 // A warp's product of 16 x 8 and 8 x 8 values, of which tf32's ten bits of mantissa count, added to 16 x 8 sums.
-inline float software_tf32(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
+inline float software_tf32(uint32_t bits) {
+    float value;
     bits &= ~0x1fffu;
     memcpy(&value, &bits, sizeof value);
     return value;
 }
-inline void software_mma(float &d0, float &d1, float &d2, float &d3, float a0, float a1, float a2, float a3, float b0, float b1,
-                         float c0, float c1, float c2, float c3) {
+inline void software_mma(float &d0, float &d1, float &d2, float &d3, uint32_t a0, uint32_t a1, uint32_t a2, uint32_t a3,
+                         uint32_t b0, uint32_t b1, float c0, float c1, float c2, float c3) {
     struct Operands {
         float a[4], b[2];
-    } own{{a0, a1, a2, a3}, {b0, b1}};
-    for (float &value : own.a) value = software_tf32(value);
-    for (float &value : own.b) value = software_tf32(value);
+    } own{{software_tf32(a0), software_tf32(a1), software_tf32(a2), software_tf32(a3)}, {software_tf32(b0), software_tf32(b1)}};
     software::wait_for_warp(&own);
     auto of = [](uint32_t lane) { return static_cast<Operands *>(software::slot_of(lane)); };
     uint32_t row = software::lane() / 4, column = software::lane() % 4 * 2;

@@ -11,10 +11,10 @@ use cubecl::ir::{ElemType, FloatKind};
 use cubecl::prelude::*;
 use cubecl::server::CubeCountSelection;
 
+use super::mma::{self, Mma};
 use super::plan::{Hardware, Plan};
 use super::table::Table;
 use super::wide::{Way, Wide};
-use super::mma::{self, Mma};
 use super::{corrections, forward, query_gradients, token_gradients, wide};
 use crate::PairList;
 use crate::cpu::{Algorithm, Needs};
@@ -215,32 +215,28 @@ impl<'a> Launch<'a> {
         needs: Needs,
     ) -> (CubeTensor, CubeTensor, CubeTensor) {
         let [pooled, stats, grad] = [pooled, stats, grad].map(into_contiguous);
-        let saved = self.corrections(pooled, stats, &grad);
         let of_tokens = needs.tokens || needs.bias;
-        let (tokens, queries) = match (self.mma, self.joint) {
-            (Some(plan), _) => {
-                // Half precision is too short for the sum of what several blocks give.
-                let addable = self.most() <= plan.base.rows || self.tokens.dtype() == DType::F32;
-                self.by_matrices(&grad, &saved, plan, [of_tokens && addable, needs.queries && self.pairs.is_none()])
+        let (mut tokens, mut queries) = (None, None);
+        if let Some(plan) = self.mma {
+            // Half precision is too short for the sum of what several blocks give.
+            let addable = self.most() <= plan.base.rows || self.tokens.dtype() == DType::F32;
+            let wanted = [of_tokens && addable, needs.queries && self.pairs.is_none()];
+            (tokens, queries) = self.by_matrices(&grad, &stats, plan, wanted);
+        }
+        let (of_tokens, of_queries) = (of_tokens && tokens.is_none(), needs.queries && queries.is_none());
+        if of_tokens || of_queries {
+            let saved = self.corrections(pooled, stats, &grad);
+            if let Some(plan) = self.joint.filter(|_| of_tokens && of_queries) {
+                let (d_tokens, d_bias, d_queries) = self.of_both(&grad, &saved, plan);
+                (tokens, queries) = (Some((d_tokens, d_bias)), Some(d_queries));
+            } else {
+                tokens = if of_tokens { Some(self.of_tokens(&grad, &saved)) } else { tokens };
+                queries = if of_queries { Some(self.of_queries(&grad, &saved)) } else { queries };
             }
-            (None, Some(plan)) if of_tokens && needs.queries => {
-                let (tokens, bias, queries) = self.of_both(&grad, &saved, plan);
-                (Some((tokens, bias)), Some(queries))
-            }
-            _ => (None, None),
-        };
+        }
         let unneeded = || self.empty(&[0], DType::F32);
-        let (d_tokens, d_bias) = match tokens {
-            Some(tokens) => tokens,
-            None if of_tokens => self.of_tokens(&grad, &saved),
-            None => (unneeded(), unneeded()),
-        };
-        let d_queries = match queries {
-            Some(queries) => queries,
-            None if needs.queries => self.of_queries(&grad, &saved),
-            None => unneeded(),
-        };
-        (d_tokens, d_bias, d_queries)
+        let (d_tokens, d_bias) = tokens.unwrap_or_else(|| (unneeded(), unneeded()));
+        (d_tokens, d_bias, queries.unwrap_or_else(unneeded))
     }
 
     fn corrections(&self, pooled: CubeTensor, stats: CubeTensor, grad: &CubeTensor) -> CubeTensor {
@@ -344,14 +340,14 @@ impl<'a> Launch<'a> {
     fn by_matrices(
         &self,
         grad: &CubeTensor,
-        saved: &CubeTensor,
+        stats: &CubeTensor,
         plan: Mma,
         [of_tokens, of_queries]: [bool; 2],
     ) -> (Option<(CubeTensor, CubeTensor)>, Option<CubeTensor>) {
         if !of_tokens && !of_queries {
             return (None, None);
         }
-        let [n, t, d, r, h] = self.dims;
+        let ([n, t, d, r, h], plan) = (self.dims, plan.of_gradients());
         // Something for what the kernel does not write.
         let made = |wanted: bool, shape: &[usize], dtype| self.empty(if wanted { shape } else { &[4] }, dtype);
         let d_tokens = made(of_tokens, &[n, t, d], self.tokens.dtype());
@@ -374,7 +370,7 @@ impl<'a> Launch<'a> {
                 bias,
                 queries,
                 grad.clone().into_buffer_arg(),
-                saved.clone().into_buffer_arg(),
+                stats.clone().into_buffer_arg(),
                 table,
                 d_tokens.clone().into_buffer_arg(),
                 d_bias.clone().into_buffer_arg(),

@@ -61,7 +61,8 @@ fn all_ways_add_up_as_single_units_do() {
                         launch(hardware, ways).backward(pooled.clone(), stats.clone(), grad.clone(), needs)
                     };
                     let ((x, b, u), (_, _, u_alone)) = (gradients(true, true), gradients(false, true));
-                    let pooled = if pairs.is_some() { values::<3>(pooled.clone()) } else { values::<4>(pooled.clone()) };
+                    let pooled =
+                        if pairs.is_some() { values::<3>(pooled.clone()) } else { values::<4>(pooled.clone()) };
                     [pooled, values::<3>(x), values::<2>(b), values::<3>(u), values::<3>(u_alone)]
                 };
                 let most = pairs

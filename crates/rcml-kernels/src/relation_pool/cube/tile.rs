@@ -117,6 +117,18 @@ pub(super) fn team_sums(values: &mut Array<f32>, #[comptime] count: usize, #[com
     }
 }
 
+/// The largest of each of `count` values over all lanes of the team; as [`team_sums`].
+#[cube]
+pub(super) fn team_maxima(values: &mut Array<f32>, #[comptime] count: usize, #[comptime] plan: Plan) {
+    #[unroll]
+    for step in 0..comptime!(plan.lanes.ilog2()) {
+        #[unroll]
+        for i in 0..count {
+            values[i] = max(values[i], plane_shuffle_xor(values[i], comptime!(1u32 << step)));
+        }
+    }
+}
+
 /// The sum of a value over all lanes of the team.
 #[cube]
 pub(super) fn team_sum(value: f32, #[comptime] plan: Plan) -> f32 {

@@ -20,7 +20,7 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
     bias: &[f32],
     queries: &[Vector<f32, V>],
     grad: &[Vector<f32, V>],
-    saved: &[f32],
+    stats: &[f32],
     table: &[u32],
     d_tokens: &mut [Vector<E, V>],
     d_bias: &mut [f32],
@@ -74,7 +74,7 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
                 sync_cube();
                 dots::<E, V>(tokens, queries, &block.queries, &mut weights, from, token_count, plan);
                 dots::<E, V>(tokens, grad, &block.results, &mut along, from, token_count, plan);
-                slopes(&mut weights, &mut along, bias, saved, &block.results, item, token_count, rows, plan);
+                slopes(&mut weights, &mut along, bias, stats, &block.results, item, token_count, rows, plan);
                 sync_cube();
                 if comptime!(of_tokens) {
                     let mut token = unit;
@@ -90,7 +90,17 @@ pub(in super::super) fn gradients<E: Float, V: Size>(
                         token += units;
                     }
                     mix_rows::<E, V>(
-                        queries, grad, &block.queries, &block.results, &weights, &along, d_tokens, from, token_count, rows, more,
+                        queries,
+                        grad,
+                        &block.queries,
+                        &block.results,
+                        &weights,
+                        &along,
+                        d_tokens,
+                        from,
+                        token_count,
+                        rows,
+                        more,
                         plan,
                     );
                 }

@@ -26,7 +26,12 @@ fn columns<V: Size>(one: Vector<f32, V>, other: Vector<f32, V>) -> Array<Two> {
 
 /// The two vectors that a lane has of a row of sums, which lie side by side: of the left matrix `m`, its row `half` of two.
 #[cube]
-fn vector<V: Size>(sums: &Array<Four>, #[comptime] m: usize, #[comptime] half: usize, #[comptime] second: usize) -> Vector<f32, V> {
+fn vector<V: Size>(
+    sums: &Array<Four>,
+    #[comptime] m: usize,
+    #[comptime] half: usize,
+    #[comptime] second: usize,
+) -> Vector<f32, V> {
     let mut vector = Vector::<f32, V>::new(0.0f32);
     #[unroll]
     for n in 0..WIDE {
@@ -49,12 +54,12 @@ pub(super) fn mix_tokens<E: Float, V: Size>(
     #[comptime] plan: Mma,
 ) {
     let width = comptime!(plan.base.width);
-    let deep = comptime!(plan.stack()[0]);
-    let stacks = comptime!(plan.stack()[1]);
+    let deep = comptime!(plan.stack[0]);
+    let stacks = comptime!(plan.stack[1]);
     let (lane, plane) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
     let (quad, inner) = (lane / 4, lane % 4);
     let mut work = plane;
-    while work < comptime!(plan.chunks() * plan.stack()[1]) {
+    while work < comptime!(plan.chunks() * plan.stack[1]) {
         let chunk = work / stacks * CHUNK;
         let first = work % stacks * comptime!(deep * 16) + quad;
         let mut sums = zeros(comptime!(deep * WIDE));
@@ -78,17 +83,17 @@ pub(super) fn mix_tokens<E: Float, V: Size>(
                 }
             }
         }
-        for batch in 0..plan.batches {
-            let start = batch * comptime!(plan.batch * 8);
+        for batch in 0..plan.batch[1] {
+            let start = batch * comptime!(plan.batch[0] * 8);
             // All of a batch are asked for before one is waited for.
-            let mut found = Array::<Vector<f32, V>>::new(comptime!(plan.batch * 2));
+            let mut found = Array::<Vector<f32, V>>::new(comptime!(plan.batch[0] * 2));
             #[unroll]
-            for k in 0..comptime!(plan.batch * 2) {
+            for k in 0..comptime!(plan.batch[0] * 2) {
                 let token = min(start + k * 4 + inner, token_count - 1);
                 found[k] = Vector::cast_from(tokens[from + token * width + chunk + quad]);
             }
             #[unroll]
-            for k in 0..plan.batch {
+            for k in 0..plan.batch[0] {
                 let mut left = Array::<Four>::new(deep);
                 #[unroll]
                 for m in 0..deep {
@@ -137,13 +142,13 @@ pub(super) fn mix_rows<E: Float, V: Size>(
     #[comptime] plan: Mma,
 ) {
     let width = comptime!(plan.base.width);
-    let deep = comptime!(plan.tall);
+    let deep = comptime!(plan.tall[0]);
     let (lane, plane) = (UNIT_POS_X as usize, UNIT_POS_Y as usize);
     let (quad, inner) = (lane / 4, lane % 4);
     let mut work = plane;
-    while work < comptime!(plan.chunks() * plan.talls) {
-        let chunk = work / plan.talls * CHUNK;
-        let first = work % plan.talls * comptime!(deep * 16) + quad;
+    while work < comptime!(plan.chunks() * plan.tall[1]) {
+        let chunk = work / plan.tall[1] * CHUNK;
+        let first = work % plan.tall[1] * comptime!(deep * 16) + quad;
         let mut sums = zeros(comptime!(deep * WIDE));
         if more {
             #[unroll]

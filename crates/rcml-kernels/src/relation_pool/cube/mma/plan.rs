@@ -1,49 +1,58 @@
 //! How a launch for matrix units is cut into cubes.
 
-use cubecl::ir::{ElemType, FloatKind};
 use cubecl::features::MmaConfig;
+use cubecl::ir::{ElemType, FloatKind};
 
 use super::super::plan::{Hardware, Plan};
 
 /// Fewest rows that this way is for: with fewer, reading the tokens is all there is to do.
 const LEAST: usize = 3;
-/// Rows of a plane's products, in matrices of 16, and planes that share a block's rows: the first that has all rows of an item.
-/// More rows would need more registers or more shared memory than a cube has.
-const BLOCKS: [[usize; 2]; 6] = [[1, 1], [2, 1], [3, 1], [2, 2], [3, 2], [2, 4]];
+/// Rows of a matrix, of which each plane makes one at a time where rows are shared out.
+const ROWS: usize = 16;
+/// Most planes side by side along the rows of a block.
+const GROUPS: usize = 8;
+/// Planes of a cube, about: as many as let two cubes share a multiprocessor, so that one computes while the other waits for
+/// memory. More in one cube, which wait for each other, are slower (measured on an H100, docs/performance/attention.md).
+const TEAMS: usize = 8;
 /// Most tokens of a plane's dot products, in matrices of 8.
 const TILE: usize = 8;
 /// Columns of a step of the dot products, and of the sums that a plane makes at a time, in vectors of four.
 pub(super) const STEP: usize = 4;
 pub(super) const CHUNK: usize = 8;
-/// Steps of eight tokens whose values are asked for at a time.
-const BATCH: usize = 4;
+/// Most steps of eight tokens whose values are asked for at a time.
+const BATCH: usize = 7;
+/// Most matrices of 16 rows, or tokens, that a plane sums up at a time.
+const TALL: usize = 2;
+/// Values of rows that a lane keeps while their weights are made.
+const KEPT: usize = 16;
 /// Shared memory is in 32 banks; rows that begin 8 banks after the one before can be read and written in both directions without
 /// two lanes at one bank.
 const BANKS: usize = 32;
 const APART: usize = 8;
-/// Most shared memory of a cube, in bytes: two share a multiprocessor, so that one computes while the other waits for memory.
+/// Most shared memory of a cube, in bytes: two share a multiprocessor.
 const SHARED: usize = 112 * 1024;
 
-/// The sizes that a kernel for matrix units is compiled for.
+/// The sizes that a kernel for matrix units is compiled for. What is cut into pieces is noted as the size of a piece and how many
+/// there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in super::super) struct Mma {
     /// Planes of 32 lanes, the rows of a block, whether they are listed and biased; of the rest this way knows nothing.
     pub(in super::super) base: Plan,
-    /// Rows of a plane's dot products, in matrices of 16.
-    pub(super) deep: usize,
     /// Planes side by side along the rows; the others share the width.
     pub(super) groups: usize,
-    /// Tokens of a plane's dot products, in matrices of 8, and how many times as many an item has.
-    pub(super) tile: usize,
-    pub(super) tiles: usize,
-    /// Steps of eight tokens whose values are asked for at a time, and how many times as many an item has.
-    pub(super) batch: usize,
-    pub(super) batches: usize,
-    /// Tokens of a plane's sums over rows, in matrices of 16, and how many times as many an item has.
-    pub(super) tall: usize,
-    pub(super) talls: usize,
+    /// An item's tokens in a plane's dot products, in matrices of 8.
+    pub(super) tile: [usize; 2],
+    /// Steps of eight tokens, whose values are asked for a piece at a time.
+    pub(super) batch: [usize; 2],
+    /// A block's rows in a plane's sums over tokens, in matrices of 16.
+    pub(super) stack: [usize; 2],
+    /// An item's tokens in a plane's sums over rows, in matrices of 16.
+    pub(super) tall: [usize; 2],
     /// From a row of weights to the next, in values.
     pub(super) stride: usize,
+    /// Whether values of the next step of dot products are asked for before those of this one are multiplied: where few rows leave
+    /// registers for it.
+    pub(super) ahead: bool,
     /// Whether tf32 holds tokens as they are.
     pub(super) exact: bool,
 }
@@ -63,42 +72,43 @@ impl Mma {
         [listed, biased]: [bool; 2],
         exact: bool,
     ) -> Option<Self> {
-        let width = d / 4;
-        if !hardware.mma || hardware.plane != Some(32) || hardware.units < 256 || rows < LEAST || !d.is_multiple_of(32) {
+        let able = hardware.mma && hardware.plane == Some(32) && hardware.units >= 32 * TEAMS;
+        if !able || rows < LEAST || !d.is_multiple_of(4 * CHUNK) {
             return None;
         }
-        let teams = if width / CHUNK < 8 { 4 } else { 8 };
-        let cut = |count: usize, most: usize| {
-            let pieces = count.div_ceil(most).max(1);
-            (count.div_ceil(pieces), pieces)
-        };
-        let (tile, tiles) = cut(t.div_ceil(8), TILE);
-        let (batch, batches) = cut(t.div_ceil(8), BATCH);
-        let (tall, talls) = cut(t.div_ceil(16), 4);
-        let padded = (tile * tiles * 8).max(batch * batches * 8).max(tall * talls * 16);
-        let stride = (padded - APART).next_multiple_of(BANKS) + APART;
-        let fitting = |[deep, groups]: &[usize; 2]| {
-            let block = 16 * deep * groups;
-            // Weights and slopes, and which rows they are of.
-            let bytes = 4 * (2 * block * stride + 2 * block);
-            *groups <= teams && bytes <= if block == 16 { hardware.shared } else { SHARED.min(hardware.shared) }
-        };
-        let most = BLOCKS.iter().rfind(|block| fitting(block)).map(|[deep, groups]| 16 * deep * groups)?;
-        let (of_block, _) = cut(rows, most);
-        let [deep, groups] =
-            *BLOCKS.iter().filter(|block| fitting(block)).find(|[deep, groups]| 16 * deep * groups >= of_block)?;
+        let tile = pieces(t.div_ceil(8), TILE);
+        let batch = pieces(t.div_ceil(8), BATCH);
+        let tall = even_pieces(t.div_ceil(ROWS), TALL);
+        let padded = [tile, batch].map(|[one, count]| one * count * 8).into_iter().max()?.max(tall[0] * tall[1] * ROWS);
+        let stride = padded.saturating_sub(APART).next_multiple_of(BANKS) + APART;
+        // Weights and slopes, and which rows they are of; one matrix of rows may have all there is.
+        let bytes = |groups: usize| 4 * ROWS * groups * (2 * stride + 3);
+        let fits =
+            |groups: usize| bytes(groups) <= if groups == 1 { hardware.shared } else { SHARED.min(hardware.shared) };
+        let most = (1..=GROUPS).rev().find(|groups| fits(*groups))?;
+        let [groups, _] = even_pieces(rows.div_ceil(ROWS), most);
+        let chunks = d / 4 / CHUNK;
+        // A narrow width is no work for so many.
+        let teams = (TEAMS / groups * groups).min(groups * chunks.next_power_of_two());
         let base = Plan {
-            width,
+            width: d / 4,
             lanes: 32,
             teams,
-            tokens: tile * 8,
-            rows: 16 * deep * groups,
+            tokens: tile[0] * 8,
+            rows: ROWS * groups,
             patch: [1, 1],
-            columns: width,
+            columns: d / 4,
             listed,
             biased,
         };
-        Some(Self { base, deep, groups, tile, tiles, batch, batches, tall, talls, stride, exact })
+        let stack = if groups.is_multiple_of(TALL) { [TALL, groups / TALL] } else { [1, groups] };
+        Some(Self { base, groups, tile, batch, stack, tall, stride, ahead: groups == 1, exact })
+    }
+
+    /// For gradients, whose planes keep more: with few rows half as many share a cube (measured as [`TEAMS`]).
+    pub(in super::super) fn of_gradients(self) -> Self {
+        let teams = if self.groups == 1 { self.base.teams.min(TEAMS / 2) } else { self.base.teams };
+        Self { base: Plan { teams, ..self.base }, ..self }
     }
 
     /// Planes that share the width of a dot product.
@@ -116,11 +126,26 @@ impl Mma {
         self.base.width / CHUNK
     }
 
-    /// Rows of a plane's sums over tokens, in matrices of 16, and how many times as many a block has.
-    pub(super) fn stack(&self) -> [usize; 2] {
-        let all = self.base.rows / 16;
-        if all > 4 { [all / 2, 2] } else { [all, 1] }
+    /// Rows whose weights a plane makes at a time, where registers hold them: as many times it has some.
+    pub(super) fn at_a_time(&self) -> usize {
+        let rows = self.base.rows / self.base.teams;
+        let most = (KEPT / self.stride.div_ceil(32)).clamp(1, 4);
+        (1..=most).rev().find(|count| rows.is_multiple_of(*count)).unwrap_or(1)
     }
+}
+
+/// Cuts `count` into pieces of up to `most` each, with the fewest to spare, and among those the largest; at least half as many as
+/// may be where there are so many.
+fn pieces(count: usize, most: usize) -> [usize; 2] {
+    let sizes = (most / 2).min(count).max(1)..=most.min(count).max(1);
+    let piece = sizes.rev().min_by_key(|size| count.div_ceil(*size) * size).unwrap_or(1);
+    [piece, count.div_ceil(piece).max(1)]
+}
+
+/// Cuts `count` into the fewest pieces of up to `most` each, all but the last of one size.
+fn even_pieces(count: usize, most: usize) -> [usize; 2] {
+    let pieces = count.div_ceil(most).max(1);
+    [count.div_ceil(pieces), pieces]
 }
 
 #[cfg(test)]
@@ -138,20 +163,23 @@ mod tests {
                 for t in [1, 2, 8, 9, 50, 64, 65, 77, 197, 500] {
                     for rows in [3, 8, 11, 17, 44, 64, 88, 128, 129, 512] {
                         let Some(plan) = Mma::new(hardware, [t, d, rows], [false, true], false) else {
-                            assert!(4 * 2 * 16 * (t + 1) > shared - 4 * 2 * 16 * 41, "{t} {d} {rows} {shared}");
+                            assert!(4 * 2 * 16 * (t + 56) > shared, "{t} {d} {rows} {shared}");
                             continue;
                         };
                         plans += 1;
-                        assert!(4 * (2 * plan.weights() + 2 * plan.base.rows) <= shared, "{plan:?}");
-                        assert!(plan.tile * plan.tiles * 8 >= t && plan.tile <= TILE, "{plan:?}");
-                        assert!(plan.batch * plan.batches * 8 >= t && plan.tall * plan.talls * 16 >= t, "{plan:?}");
-                        for tokens in [plan.tile * plan.tiles * 8, plan.batch * plan.batches * 8, plan.tall * plan.talls * 16] {
-                            assert!(tokens <= plan.stride, "{plan:?}");
+                        assert_eq!(plan.of_gradients().base.rows % plan.of_gradients().at_a_time(), 0, "{plan:?}");
+                        assert!(4 * (2 * plan.weights() + 3 * plan.base.rows) <= shared, "{plan:?}");
+                        let [tile, batch, tall] = [plan.tile, plan.batch, plan.tall].map(|[one, count]| one * count);
+                        for tokens in [tile * 8, batch * 8, tall * 16] {
+                            assert!(tokens >= t && tokens <= plan.stride, "{plan:?}");
                         }
+                        assert!(plan.tile[0] <= TILE && plan.batch[0] <= BATCH && plan.tall[0] <= TALL, "{plan:?}");
                         assert_eq!(plan.stride % BANKS, APART);
                         assert_eq!(plan.parts() * plan.groups, plan.base.teams);
-                        assert_eq!(plan.stack()[0] * plan.stack()[1] * 16, plan.base.rows);
-                        assert_eq!(plan.deep * plan.groups * 16, plan.base.rows);
+                        assert!(plan.parts() > 0 && plan.base.units() <= 256, "{plan:?}");
+                        assert_eq!(plan.groups * 16, plan.base.rows);
+                        assert_eq!(plan.stack[0] * plan.stack[1] * 16, plan.base.rows);
+                        assert_eq!(plan.base.rows % (plan.base.teams * plan.at_a_time()), 0, "{plan:?}");
                     }
                 }
             }
@@ -162,13 +190,20 @@ mod tests {
     #[test]
     fn blocks_have_all_rows_up_to_128_and_few_to_spare() {
         let rows = |rows| Mma::new(H100, [50, 512, rows], [false, false], false).map(|plan| plan.base.rows);
-        assert_eq!([2, 3, 16, 17, 44, 64, 88, 128].map(rows), [None, Some(16), Some(16), Some(32), Some(48), Some(64), Some(96), Some(128)]);
-        // Five blocks of 103 rows each, and not four of 128 and one of nothing but a few.
-        assert_eq!(rows(513), Some(128));
-        assert_eq!(rows(130), Some(96));
+        let [few, many] = [[2, 3, 16, 17], [44, 64, 88, 128]].map(|counts| counts.map(rows));
+        assert_eq!(few, [None, Some(16), Some(16), Some(32)]);
+        assert_eq!(many, [Some(48), Some(64), Some(96), Some(128)]);
+        // 33 matrices of 16 rows are five blocks of up to seven; 130 rows are two of five, and not one of eight and one of one.
+        assert_eq!([513, 130].map(rows), [Some(112), Some(80)]);
         let other = |hardware, d| Mma::new(hardware, [50, d, 64], [false, false], false);
         assert_eq!(other(Hardware { mma: false, ..H100 }, 512), None);
         assert_eq!(other(Hardware { plane: None, ..H100 }, 512), None);
         assert_eq!(other(H100, 500), None);
+    }
+
+    #[test]
+    fn pieces_have_the_fewest_to_spare() {
+        assert_eq!([1, 7, 10, 13, 25].map(|count| pieces(count, 7)), [[1, 1], [7, 1], [5, 2], [7, 2], [5, 5]]);
+        assert_eq!([1, 4, 5].map(|count| even_pieces(count, 2)), [[1, 1], [2, 2], [2, 3]]);
     }
 }

@@ -18,6 +18,9 @@ pub(super) fn upper<N: Size>(values: Vector<f32, N>) -> Vector<f32, N> {
 /// C + A B, in tf32, by all lanes of a plane.
 #[cube]
 pub(super) fn product(a: Four, b: Two, c: Four) -> Four {
+    // PTX has bits for tf32, and no values.
+    let a = Vector::<u32, Const<4>>::reinterpret(a);
+    let b = Vector::<u32, Const<2>>::reinterpret(b);
     let sum: Four;
     gpu_asm!(
         "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {d}, {a}, {b}, {c};",
