@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Form;
 use crate::prepared::{PreparedAttention, values};
+use crate::tall;
 
 /// How strongly the summary token is preferred under the generic relation (the vector B of the paper is `summary_bias`
 /// at the summary token, 0 elsewhere).
@@ -271,18 +272,19 @@ impl RelationAttention {
     fn values(&self, pooled: Tensor<4>) -> Tensor<3> {
         let [n, r, h, d] = pooled.dims();
         let width = d / h;
+        let pieces = tall::pieces(n * r, &pooled.device());
+        let (w_v, w_o) = (self.w_v.val(), self.w_o.val());
         // One head needs one product with W_V W_O, which pays when there are more rows than it has.
         if h == 1 && n * r > d {
-            return pooled.reshape([n * r, d]).matmul(self.w_v.val().matmul(self.w_o.val())).reshape([n, r, d]);
+            return tall::product(pooled.reshape([n * r, d]), w_v.matmul(w_o), pieces).reshape([n, r, d]);
         }
         let heads = if h == 1 {
-            pooled.reshape([n * r, d]).matmul(self.w_v.val())
+            pooled.reshape([n * r, d]).matmul(w_v)
         } else {
-            let w_v = self.w_v.val().reshape([d, h, width]).swap_dims(0, 1);
-            let pooled = pooled.reshape([n * r, h, d]).swap_dims(0, 1);
-            pooled.matmul(w_v).swap_dims(0, 1).reshape([n * r, d])
+            let w_v = w_v.reshape([d, h, width]).swap_dims(0, 1);
+            tall::product_of_heads(pooled.reshape([n * r, h, d]), w_v, pieces)
         };
-        heads.matmul(self.w_o.val()).reshape([n, r, d])
+        tall::product(heads, w_o, pieces).reshape([n, r, d])
     }
 }
 

@@ -32,6 +32,7 @@ mod low_rank;
 mod prepared;
 mod relations;
 mod store;
+mod tall;
 pub use rcml_kernels::Tokens;
 
 pub use attention::{AttentionConfig, AttentionInit, RelationAttention, SummaryBias};

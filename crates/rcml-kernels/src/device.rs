@@ -83,6 +83,12 @@ pub fn adapter(_device: &Device) -> Option<String> {
     None
 }
 
+/// Whether a device is none of the CPU's own backends; an adapter that is a program on the processor counts as a GPU.
+pub fn is_gpu(device: &Device) -> bool {
+    let device = device.clone().without_autodiff();
+    device != Device::flex() && ndarray().is_none_or(|own| device != own)
+}
+
 fn auto() -> Device {
     cuda(0).or_else(|| wgpu(false)).unwrap_or_else(Device::flex)
 }
