@@ -6,8 +6,14 @@ use burn::tensor::{Device, Distribution, Tensor, TensorData, activation};
 use rcml_kernels::device::{test_devices, test_slack};
 use rcml_kernels::{Algorithm, PairList, relation_pool, relation_pool_lse, relation_pool_pairs, relation_pool_with};
 
-const ALGORITHMS: [Algorithm; 5] =
-    [Algorithm::Auto, Algorithm::Composed, Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed];
+const ALGORITHMS: [Algorithm; 6] = [
+    Algorithm::Auto,
+    Algorithm::Composed,
+    Algorithm::Streamed,
+    Algorithm::Resident,
+    Algorithm::Packed,
+    Algorithm::MultiplyAdds,
+];
 
 /// What the inputs look like.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -7,7 +7,8 @@ use half::{bf16, f16};
 use rcml_kernels::device::{parse, test_devices};
 use rcml_kernels::{Algorithm, TokenView, pool_slices, quantize_tokens, relation_pool, relation_pool_with};
 
-const NATIVE: [Algorithm; 4] = [Algorithm::Auto, Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed];
+const NATIVE: [Algorithm; 5] =
+    [Algorithm::Auto, Algorithm::Streamed, Algorithm::Resident, Algorithm::Packed, Algorithm::MultiplyAdds];
 
 fn normal(count: usize, seed: u64) -> Vec<f32> {
     let device = parse("cpu").unwrap();

@@ -47,11 +47,9 @@ impl Plan {
     pub(super) fn new(algorithm: Algorithm, t: usize, d: usize, queries: usize) -> Self {
         let algorithm = match algorithm {
             Algorithm::Streamed | Algorithm::Resident | Algorithm::Packed => algorithm,
-            Algorithm::Auto | Algorithm::MultiplyAdds | Algorithm::Composed => match queries {
-                ..=STREAMED_QUERIES => Algorithm::Streamed,
-                ..PACKED_QUERIES => Algorithm::Resident,
-                PACKED_QUERIES.. => Algorithm::Packed,
-            },
+            _ if queries <= STREAMED_QUERIES => Algorithm::Streamed,
+            _ if queries < PACKED_QUERIES => Algorithm::Resident,
+            _ => Algorithm::Packed,
         };
         let values = if algorithm == Algorithm::Streamed { FIRST_LEVEL } else { SECOND_LEVEL };
         let most = (values / d.max(1)).max(1);
