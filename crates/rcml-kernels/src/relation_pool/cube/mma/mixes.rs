@@ -40,6 +40,24 @@ fn vector<V: Size>(
     vector
 }
 
+/// The other way round: the sums of a row begin with what these two have.
+#[cube]
+fn begin_with<V: Size>(
+    sums: &mut Array<Four>,
+    one: Vector<f32, V>,
+    other: Vector<f32, V>,
+    #[comptime] m: usize,
+    #[comptime] half: usize,
+) {
+    #[unroll]
+    for n in 0..WIDE {
+        let mut sum = sums[comptime!(m * WIDE + n)];
+        sum.insert(comptime!(half * 2), one.extract(n));
+        sum.insert(comptime!(half * 2 + 1), other.extract(n));
+        sums[comptime!(m * WIDE + n)] = sum;
+    }
+}
+
 /// w x over the item's tokens, for each of the `rows`, to where `places` says; with `more`, added to what is there.
 #[cube]
 pub(super) fn mix_tokens<E: Float, V: Size>(
@@ -71,14 +89,7 @@ pub(super) fn mix_tokens<E: Float, V: Size>(
                     let row = first + comptime!(m * 16 + half * 8);
                     if row < rows {
                         let at = places[row] as usize * width + chunk + inner * 2;
-                        let (one, other) = (results[at], results[at + 1]);
-                        #[unroll]
-                        for n in 0..WIDE {
-                            let mut sum = sums[comptime!(m * WIDE + n)];
-                            sum.insert(comptime!(half * 2), one.extract(n));
-                            sum.insert(comptime!(half * 2 + 1), other.extract(n));
-                            sums[comptime!(m * WIDE + n)] = sum;
-                        }
+                        begin_with::<V>(&mut sums, results[at], results[at + 1], m, half);
                     }
                 }
             }
@@ -99,10 +110,10 @@ pub(super) fn mix_tokens<E: Float, V: Size>(
                 for m in 0..deep {
                     let at = (first + m * 16) * plan.stride + start + k * 8 + inner;
                     let mut four = Vector::<f32, Const<4>>::new(0.0f32);
-                    four.insert(0usize, weights[at]);
-                    four.insert(1usize, weights[at + comptime!(8 * plan.stride)]);
-                    four.insert(2usize, weights[at + 4]);
-                    four.insert(3usize, weights[at + comptime!(8 * plan.stride + 4)]);
+                    #[unroll]
+                    for i in 0..4usize {
+                        four.insert(i, weights[at + comptime!(i % 2 * 8 * plan.stride + i / 2 * 4)]);
+                    }
                     left[m] = four;
                 }
                 let right = columns::<V>(found[comptime!(k * 2)], found[comptime!(k * 2 + 1)]);
@@ -158,15 +169,8 @@ pub(super) fn mix_rows<E: Float, V: Size>(
                     let token = first + comptime!(m * 16 + half * 8);
                     if token < token_count {
                         let at = from + token * width + chunk + inner * 2;
-                        let one = Vector::<f32, V>::cast_from(d_tokens[at]);
-                        let other = Vector::<f32, V>::cast_from(d_tokens[at + 1]);
-                        #[unroll]
-                        for n in 0..WIDE {
-                            let mut sum = sums[comptime!(m * WIDE + n)];
-                            sum.insert(comptime!(half * 2), one.extract(n));
-                            sum.insert(comptime!(half * 2 + 1), other.extract(n));
-                            sums[comptime!(m * WIDE + n)] = sum;
-                        }
+                        let (one, other) = (Vector::cast_from(d_tokens[at]), Vector::cast_from(d_tokens[at + 1]));
+                        begin_with::<V>(&mut sums, one, other, m, half);
                     }
                 }
             }
