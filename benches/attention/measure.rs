@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use rcml_attention::Form;
 use rcml_benches::{Clock, Limits, median};
 use rcml_kernels::Algorithm;
-use rcml_kernels::device::adapter;
+use rcml_kernels::device::{adapter, is_gpu};
 
 use crate::inputs::{Inputs, Ours, holds_half};
 use crate::limiter::Limiter;
@@ -136,7 +136,7 @@ fn candidates(plan: &Plan<'_>, part: &str, shape: &Shape, backward: bool, half: 
         all.push(ours("fused", Ours::Pool(Algorithm::Auto), true));
         all.push(ours("composed", Ours::Pool(Algorithm::Composed), false));
         all.push(ours("Burn attention", Ours::BurnAttention, false));
-        let is_gpu = *plan.device != Device::flex();
+        let is_gpu = is_gpu(plan.device);
         if is_gpu {
             all.push(ours("multiply-adds", Ours::Pool(Algorithm::MultiplyAdds), false));
         }

@@ -1,8 +1,9 @@
 //! GPU backends: one source of kernels for WebGPU's shading language and for CUDA.
 //!
 //! `plan` cuts a launch into cubes, `table` says which rows a list of pairs has, `launch` calls the kernels: `forward`,
-//! `corrections`, `token_gradients` and `query_gradients`, those of `wide` where an item has more than a few rows. They are made
-//! of what a cube's units share (`block`, `rows`, `tile`, `slopes`) and what each adds up (`sums`).
+//! `corrections`, `token_gradients` and `query_gradients`, those of `wide` where an item has more than a few rows, and in place of
+//! these those of `mma` where the device multiplies matrices. The first two are made of what a cube's units share (`block`, `rows`,
+//! `tile`, `slopes`) and what each adds up (`sums`).
 
 mod block;
 mod corrections;
